@@ -1,0 +1,1 @@
+"""Tidegate: prove, gate and promote releases of LLM services by commits."""

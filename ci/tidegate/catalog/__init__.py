@@ -1,0 +1,1 @@
+"""What is served: the files of models/, services, environments and clusters, validated."""

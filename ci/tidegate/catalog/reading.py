@@ -1,0 +1,95 @@
+"""Reads one YAML file into one validated object; every fault becomes a finding."""
+
+import json
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tidegate.findings import Finding, FindingsError
+
+T = TypeVar("T", bound=BaseModel)
+
+_NEXT_STEP: dict[str, str] = {
+    "extra_forbidden": "remove the key or correct its spelling",
+    "missing": "add the key",
+}
+
+
+def read_yaml(path: Path, *, name: str) -> Any:  # noqa: ANN401 - YAML holds anything
+    """The document in `path`, called `name` in findings.
+
+    Raises:
+        FindingsError: the file is missing, is not UTF-8 or is not one YAML document.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        fault = ("missing file", "a YAML file", "no file", "add the file")
+    except (UnicodeDecodeError, YAMLError) as error:
+        fault = ("unreadable", "one YAML document", _yaml_fault(error), "correct the syntax")
+    what, wanted, found, next_step = fault
+    raise FindingsError([Finding(name, "file", what, wanted, found, next_step)])
+
+
+def _yaml_fault(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())
+
+
+def read_object(path: Path, kind: type[T], *, name: str) -> T:
+    """The object of type `kind` in `path`, called `name` in findings.
+
+    Raises:
+        FindingsError: one finding for every field that is wrong.
+    """
+    data = read_yaml(path, name=name)
+    try:
+        # Pydantic's JSON mode reads strings as enumerations and still converts nothing else.
+        return kind.model_validate_json(_as_json(data))
+    except ValidationError as error:
+        raise FindingsError(_finding(name, kind, fault) for fault in error.errors()) from None
+
+
+def _as_json(data: object) -> str:
+    return json.dumps(data, default=str)
+
+
+def _finding(name: str, kind: type[BaseModel], fault: Any) -> Finding:  # noqa: ANN401
+    where = ".".join(str(part) for part in fault["loc"]) or kind.__name__
+    found = "nothing" if fault["type"] == "missing" else _shown(fault["input"])
+    return Finding(
+        file=name,
+        object=where,
+        what="unknown key" if fault["type"] == "extra_forbidden" else "invalid value",
+        wanted=_wanted(fault),
+        found=found,
+        next_step=_NEXT_STEP.get(fault["type"], "correct the value"),
+    )
+
+
+def _wanted(fault: Any) -> str:  # noqa: ANN401
+    if fault["type"] == "extra_forbidden":
+        return "a key of the schema"
+    if fault["type"] == "missing":
+        return "a value"
+    message = str(fault["msg"])
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _shown(value: object) -> str:
+    return textwrap.shorten(repr(value), width=60, placeholder=" ...")
+
+
+def collect(findings: list[Finding], read: Callable[[], T]) -> T | None:
+    """What `read` returns, or None with its findings added to `findings`."""
+    try:
+        return read()
+    except FindingsError as error:
+        findings.extend(error.findings)
+        return None

@@ -1,0 +1,189 @@
+"""The commands on the repository itself, and how every command ends."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.markdown import Markdown
+from rich.table import Table
+
+from tidegate.catalog.checks import check_model
+from tidegate.catalog.load import ModelFolder, find_root, load, load_valid
+from tidegate.catalog.schema import write_schemas
+from tidegate.catalog.sizing import GIB, fit
+from tidegate.cli import lab, release
+from tidegate.cli.options import Json, Root
+from tidegate.cli.output import console, errors, print_findings, print_json
+from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
+from tidegate.manifests.checks import check_repository
+from tidegate.manifests.golden import update_golden
+from tidegate.manifests.render import render, render_all
+from tidegate.manifests.units import find_units, read_unit
+
+app = typer.Typer(
+    name="tidegate",
+    help="Prove, gate and promote releases of LLM services by commits.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models = typer.Typer(help="The models of models/: what is served.", no_args_is_help=True)
+app.add_typer(models, name="models")
+app.add_typer(lab.app, name="lab")
+app.add_typer(release.gate, name="gate")
+app.command("demo")(lab.demo)
+app.command("promote")(release.promote_command)
+app.command("rollback")(release.rollback_command)
+app.command("status")(release.status_command)
+
+
+@app.command()
+def check(root: Root = None, json: Json = False) -> None:
+    """Render every unit and say everything that is wrong, one line a finding; exit 1 if any."""
+    folder = find_root(root or Path.cwd())
+    findings = check_repository(folder)
+    if json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        print_findings(findings)
+        console.print(f"{len(findings)} findings" if findings else "no findings")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command("render")
+def render_command(
+    unit: Annotated[
+        str | None, typer.Argument(help="<environment>/<service>; all if left out.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write golden files and schemas instead of printing.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Print what Argo CD would apply, or update the committed golden files and schemas."""
+    catalog = load_valid(find_root(root or Path.cwd()))
+    if update:
+        units, findings = find_units(catalog)
+        rendered, more = render_all(units)
+        if findings or more:
+            raise FindingsError([*findings, *more])
+        write_schemas(catalog.root)
+        update_golden(catalog.root, rendered)
+        console.print(f"{len(rendered)} golden files are up to date")
+        return
+    if unit:
+        sys.stdout.write(render(read_unit(catalog, *_split(unit))).text)
+        return
+    units, findings = find_units(catalog)
+    rendered, more = render_all(units)
+    sys.stdout.write("---\n".join(one.text for one in rendered))
+    if findings or more:
+        raise FindingsError([*findings, *more])
+
+
+def _split(unit: str) -> tuple[str, str]:
+    environment, _, service = unit.partition("/")
+    return environment, service
+
+
+@models.command("list")
+def models_list(root: Root = None, json: Json = False) -> None:
+    """List the models, one a line."""
+    catalog = load_valid(find_root(root or Path.cwd()))
+    if json:
+        print_json([_summary(model) for model in catalog.models.values()])
+        return
+    table = Table()
+    for column in ("model", "task", "context", "parameters", "accelerator", "licence", "owner"):
+        table.add_column(column)
+    for name, model in catalog.models.items():
+        spec, need = model.spec, model.spec.accelerator
+        table.add_row(
+            name,
+            spec.task,
+            f"{spec.context_length:,}",
+            f"{spec.parameters:,}",
+            f"{need.count} x {need.kind}",
+            spec.licence,
+            spec.owner,
+        )
+    console.print(table)
+
+
+def _summary(model: ModelFolder) -> dict[str, Any]:
+    return {"name": model.name, **model.spec.model_dump(mode="json", by_alias=True)}
+
+
+def _model(name: str, root: Path | None) -> ModelFolder:
+    catalog, findings = load(find_root(root or Path.cwd()))
+    own = [finding for finding in findings if finding.file.startswith(f"models/{name}/")]
+    if own:
+        raise CouldNotCheckError(own)
+    if name not in catalog.models:
+        raise refuse(
+            f"models/{name}/model.yaml",
+            "model",
+            "unknown model",
+            wanted=f"one of {', '.join(catalog.models)}",
+            found=name,
+            next_step="add the model or correct the name",
+        )
+    return catalog.models[name]
+
+
+@models.command("show")
+def models_show(name: str, root: Root = None, json: Json = False) -> None:
+    """Show a model: its model card, or with --json its model.yaml and engine file."""
+    model = _model(name, root)
+    if json:
+        print_json(_summary(model) | {"engine": model.engine})
+        return
+    console.print(Markdown((model.folder / "README.md").read_text(encoding="utf-8")))
+
+
+@models.command("fit")
+def models_fit(name: str, root: Root = None, json: Json = False) -> None:
+    """Say whether a model fits its accelerator, and the arithmetic; exit 1 if it does not."""
+    model = _model(name, root)
+    balance = fit(model.spec, model.engine)
+    rows = {
+        "weights": balance.weights,
+        "key-value cache": balance.key_value_cache,
+        "needed": balance.needed,
+        "available": balance.available,
+    }
+    if json:
+        print_json({"model": name, "fits": balance.fits, "bytes": rows})
+    else:
+        for what, amount in rows.items():
+            console.print(f"{what:16}{amount / GIB:8.2f} GiB")
+        console.print("fits" if balance.fits else "does not fit")
+    findings = [f for f in check_model(model) if f.what == "model does not fit"]
+    if findings:
+        raise FindingsError(findings)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, so that every block cleans up."""
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command; findings exit 1, what could not be checked exits 2, Ctrl-C 130."""
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    try:
+        app(standalone_mode=True)
+        code = 0
+    except TidegateError as error:
+        print_findings(error.findings)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        errors.print("stopped; nothing is left running and nothing is half-done")
+        code = 130
+    sys.exit(code)

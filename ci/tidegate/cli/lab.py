@@ -1,0 +1,94 @@
+"""The commands on the lab, and the demo."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tidegate.catalog.load import find_root, load_valid
+from tidegate.cli.options import Json, Root
+from tidegate.cli.output import TerminalReporter, console, print_json
+from tidegate.lab.demo import prepare, run_demo
+from tidegate.lab.fork import lab_model
+from tidegate.lab.paths import Lab
+from tidegate.lab.server import read_servers, start_all, stop
+from tidegate.oci import short, write_atomically
+
+app = typer.Typer(
+    help="The real services, tiny, on this machine: no GPU, container or cluster.",
+    no_args_is_help=True,
+)
+
+
+def _lab(root: Path | None) -> Lab:
+    return Lab(find_root(root or Path.cwd()))
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int, typer.Option(help="Port of the first server, the others follow; 0 for free ones.")
+    ] = 0,
+    root: Root = None,
+) -> None:
+    """Install, train and pack what is missing, then start the three services on loopback."""
+    lab, reporter = _lab(root), TerminalReporter(console)
+    catalog = load_valid(lab.root)
+    with lab.locked():
+        artifacts = prepare(lab, reporter, reuse=True)
+        names = {service: lab_model(catalog, service) for service in sorted(catalog.services)}
+        wanted = {s: (catalog.models[m], artifacts.models[m].digest) for s, m in names.items()}
+        with reporter.step("Start vLLM: three services"):
+            servers = start_all(lab, wanted, port)
+    for server in servers.values():
+        console.print(f"{server.name:12}{server.url}  model {server.model}", soft_wrap=True)
+
+
+@app.command()
+def down(root: Root = None) -> None:
+    """End every server of the lab, by pid."""
+    lab = _lab(root)
+    ended = [server.name for server in read_servers(lab) if stop(lab, server.name)]
+    console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
+
+
+@app.command()
+def status(root: Root = None, json: Json = False) -> None:
+    """List the lab's servers; exit 1 if one of them died."""
+    servers = read_servers(_lab(root))
+    dead = [server for server in servers if not server.alive]
+    if json:
+        print_json(
+            [asdict(server) | {"url": server.url, "alive": server.alive} for server in servers]
+        )
+    else:
+        table = Table()
+        for column in ("server", "url", "model", "artifact", "pid", "state"):
+            table.add_column(column)
+        for s in servers:
+            state = "dead" if s in dead else "alive"
+            table.add_row(s.name, s.url, s.model, short(s.digest), str(s.pid), state)
+        console.print(table)
+    raise typer.Exit(1 if dead else 0)
+
+
+def demo(
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Reuse the models that were trained before.")
+    ] = False,
+    transcript: Annotated[
+        Path | None, typer.Option(help="Write what is shown to this file as well.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Run the main job end to end: train, pack, serve, gate, promote, and refuse a bad release."""
+    width = 120 if transcript else None
+    screen = Console(highlight=False, record=transcript is not None, width=width)
+    reporter = TerminalReporter(screen)
+    run_demo(_lab(root), reporter, reuse=fast)
+    if transcript:
+        text = "\n".join(line.rstrip() for line in screen.export_text().splitlines())
+        write_atomically(transcript, f"{text}\n".encode())

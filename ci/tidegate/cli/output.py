@@ -1,0 +1,158 @@
+"""How results look on a terminal; every function takes what a layer returned and prints it."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.findings import Finding, TidegateError
+from tidegate.gates.verdict import Outcome, Verdict
+from tidegate.oci import short
+from tidegate.promotion.history import Record, Standing
+
+OUTCOME_STYLE = {Outcome.PASS: "green", Outcome.HOLD: "yellow", Outcome.FAIL: "red"}
+STATE_STYLE = {"proven": "green", "never promoted": "dim", "unproven": "red"}
+
+# Findings are lines for tools as much as for people: they are never wrapped.
+console = Console(highlight=False, soft_wrap=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """One finding a line on standard error."""
+    for finding in findings:
+        errors.print(Text(str(finding), style="red"))
+
+
+def local_time(moment: datetime) -> str:
+    """A moment in the reader's own time zone, to the minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def verdict_table(title: str, verdict: Verdict) -> Table:
+    """Every measurement with its threshold, sample size and outcome."""
+    style = OUTCOME_STYLE[verdict.outcome]
+    table = Table(
+        title=Text.assemble(f"{title}: ", (verdict.summary(), style)),
+        title_justify="left",
+        title_style="bold",
+    )
+    for name in ("gate", "measured", "value", "wanted", "samples", "outcome"):
+        table.add_column(name, justify="right" if name in {"value", "samples"} else "left")
+    for m in verdict.measurements:
+        wanted = f"{m.bound} {m.threshold:.4g} {m.unit}"
+        value = "nothing" if m.value is None else f"{m.value:.4g} {m.unit}"
+        samples = f"{m.samples} of {m.min_samples}"
+        outcome = Text(m.outcome, style=OUTCOME_STYLE[m.outcome])
+        table.add_row(m.gate, m.name, value, wanted, samples, outcome)
+    return table
+
+
+def standing_table(standings: list[Standing]) -> Table:
+    """What runs where, since when and on which evidence."""
+    table = Table(title="What runs where", title_justify="left")
+    for name in ("environment", "service", "model", "release", "since", "evidence"):
+        table.add_column(name, no_wrap=name == "release")
+    for standing in standings:
+        unit, record = standing.unit, standing.record
+        release = Text(str(unit.release or standing.state), style=STATE_STYLE[standing.state])
+        table.add_row(
+            unit.environment.metadata.name,
+            unit.service.metadata.name,
+            unit.model.name,
+            release,
+            local_time(record.time) if record else "-",
+            f"{short(record.evidence)} ({record.gates})" if record else "-",
+        )
+    return table
+
+
+def history_table(records: list[Record]) -> Table:
+    """The promotions, newest first."""
+    table = Table(title="Promotion log", title_justify="left")
+    for name in ("commit", "when", "action", "environment", "service", "release", "evidence"):
+        table.add_column(name, no_wrap=name == "release")
+    for r in records:
+        row = (r.commit[:12], local_time(r.time), r.action, r.environment, r.service)
+        table.add_row(*row, str(r.release), f"{short(r.evidence)} ({r.gates})")
+    return table
+
+
+class TerminalReporter:
+    """Tells the lab's story on a terminal: a bar while a step runs, then its line and time."""
+
+    def __init__(self, console: Console, steps: int | None = None) -> None:
+        self.console = console
+        self._progress: Progress | None = None
+        self._tasks: dict[str, Any] = {}
+        self._number = 0
+        self._steps = steps
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """A timed step; says so too where it fails."""
+        self._number += 1
+        count = f"{self._number}/{self._steps}" if self._steps else f"{self._number}"
+        self.console.print(Text(f"[{count}] {title}", style="bold"))
+        started = time.monotonic()
+        columns = TextColumn("    {task.description}"), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=self.console, transient=True) as self._progress:
+            self._tasks = {title: self._progress.add_task("working", total=None)}
+            try:
+                yield
+            except BaseException as error:
+                ended = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+                self._done(ended, "red", started)
+                raise
+        self._done("done", "green", started)
+
+    def _done(self, word: str, style: str, started: float) -> None:
+        self.console.print(Text(f"    {word} in {time.monotonic() - started:.1f} s", style=style))
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move a part's own bar."""
+        if self._progress is not None:
+            if what not in self._tasks:
+                self._tasks[what] = self._progress.add_task(what)
+            self._progress.update(self._tasks[what], completed=done, total=total)
+
+    def line(self, text: str) -> None:
+        """A fact worth a line."""
+        self.console.print(Text(f"    {text}"), soft_wrap=True)
+
+    def verdict(self, title: str, verdict: Verdict) -> None:
+        """What the gates say."""
+        self.console.print(verdict_table(title, verdict))
+
+    def refusal(self, error: TidegateError) -> None:
+        """Findings that were meant to appear."""
+        self.console.print(Text("    refused:", style="bold yellow"))
+        for finding in error.findings:
+            self.console.print(Text(f"    {finding}", style="yellow"), soft_wrap=True)
+
+    def standings(self, standings: list[Standing]) -> None:
+        """What runs where."""
+        self.console.print(standing_table(standings))
+
+    def history(self, records: list[Record]) -> None:
+        """The promotions, newest first."""
+        self.console.print(history_table(records))
+
+    def diff(self, text: str) -> None:
+        """A difference as git shows it."""
+        self.console.print(Text("The last promotion changed one file:", style="bold"))
+        self.console.print(Syntax(text.strip(), "diff", background_color="default"))

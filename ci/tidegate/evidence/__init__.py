@@ -1,0 +1,1 @@
+"""Evidence: gate verdicts as in-toto statements, bound to the digests that they are about."""

@@ -1,0 +1,1 @@
+"""What a release must prove on a live endpoint: measurements, thresholds and one verdict."""

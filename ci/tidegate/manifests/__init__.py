@@ -1,0 +1,1 @@
+"""How and where: the units of overlays/ rendered by Kustomize, their releases and their checks."""

@@ -1,0 +1,89 @@
+"""Renders units with Kustomize as `kubectl` embeds it, pinned as a Python package."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tidegate.findings import Finding, FindingsError, cannot_check, refuse
+from tidegate.manifests.units import Unit
+
+RENDER_TIMEOUT_SECONDS = 30
+_PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a unit becomes: the text that Argo CD applies and its objects."""
+
+    unit: Unit
+    text: str
+    objects: tuple[dict[str, Any], ...]
+
+
+def _kubectl() -> str:
+    return str(Path(sys.executable).parent / "kubectl")
+
+
+def build(folder: Path, *, name: str) -> str:
+    """What `kubectl kustomize` makes of a folder, called `name` in findings.
+
+    Raises:
+        FindingsError: it does not render.
+        CouldNotCheckError: kubectl is missing or does not end.
+    """
+    try:
+        done = subprocess.run(
+            [_kubectl(), "kustomize", str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=RENDER_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise cannot_check(
+            name,
+            "kubectl",
+            "could not run",
+            wanted="kubectl beside Python",
+            found=str(error),
+            next_step="run scripts/setup",
+        ) from None
+    if done.returncode:
+        fault = done.stderr.strip().removeprefix("error: ").replace(f"{folder.resolve()}", name)
+        raise refuse(
+            f"{name}/kustomization.yaml",
+            "kustomization",
+            "does not render",
+            wanted="manifests",
+            found=fault.splitlines()[0] if fault else "no reason",
+            next_step=f"run `kubectl kustomize {name}` and correct the file it names",
+        )
+    return done.stdout
+
+
+def render(unit: Unit) -> Rendered:
+    """One unit rendered; raises as `build`."""
+    text = build(unit.root / unit.folder, name=unit.folder)
+    objects = YAML(typ="safe", pure=False).load_all(text)
+    return Rendered(unit, text, tuple(o for o in objects if o))
+
+
+def render_all(units: list[Unit]) -> tuple[list[Rendered], list[Finding]]:
+    """Every unit that renders, and the findings of those that do not."""
+    findings: list[Finding] = []
+
+    def attempt(unit: Unit) -> Rendered | None:
+        try:
+            return render(unit)
+        except FindingsError as error:
+            findings.extend(error.findings)
+            return None
+
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        rendered = [one for one in pool.map(attempt, units) if one is not None]
+    return rendered, sorted(findings)

@@ -1,0 +1,1 @@
+"""Promotion: a release and its evidence become one commit on one environment, or nothing."""
