@@ -72,6 +72,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            os.fchmod(file.fileno(), 0o644)  # mkstemp's 0600 would reach commits
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -69,7 +69,7 @@ def build(folder: Path, *, name: str) -> str:
 def render(unit: Unit) -> Rendered:
     """One unit rendered; raises as `build`."""
     text = build(unit.root / unit.folder, name=unit.folder)
-    objects = YAML(typ="safe", pure=False).load_all(text)
+    objects = YAML(typ="safe", pure=True).load_all(text)
     return Rendered(unit, text, tuple(o for o in objects if o))
 
 

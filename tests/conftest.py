@@ -1,0 +1,72 @@
+"""What tests share: a copy of this repository to break, the command line, and git remotes."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tidegate.cli import main
+from tidegate.promotion.git import Repository
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("models", "base", "overlays", "clusters", "tests/golden")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A copy of this repository's own files, valid until a test breaks it."""
+    root = tmp_path / "repository"
+    for part in PARTS:
+        shutil.copytree(ROOT / part, root / part)
+    return root
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs `tidegate ARGUMENT...` in this process, to its exit code."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str | Path) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["tidegate", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def fork(repository: Path, tmp_path: Path) -> Repository:
+    """The copy as a git checkout with one commit and a bare remote called origin."""
+    git = Repository(repository)
+    git.run("init", "--quiet", "--initial-branch=main")
+    for key, value in {
+        "user.name": "Test",
+        "user.email": "test@tidegate.invalid",
+        "commit.gpgSign": "false",
+    }.items():
+        git.run("config", key, value)
+    git.run("init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "remote.git"))
+    git.run("remote", "add", "origin", str(tmp_path / "remote.git"))
+    git.run("add", "--all")
+    git.run("commit", "--quiet", "--message=feat: fork")
+    git.run("push", "--quiet", "--set-upstream", "origin", "main")
+    return git

@@ -1,0 +1,100 @@
+"""One fault a file in tests/fixtures: invalid ones give their finding, valid ones give none.
+
+A fixture is one change to this repository: `file` with `replace` and `with`, or `write` for its
+whole content, or `remove`. An invalid one names the `finding` that must appear.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from conftest import ROOT, Cli
+
+FIXTURES = ROOT / "tests" / "fixtures"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A fixture as data."""
+    data: dict[str, Any] = YAML(typ="safe").load(path.read_text())
+    return data
+
+
+def apply(change: dict[str, Any], root: Path) -> None:
+    """Make the fixture's one change in a repository."""
+    path = root / change["file"]
+    if change.get("remove"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    elif "write" in change:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(change["write"])
+    elif "copy" in change:
+        shutil.copytree(root / change["copy"], path)
+    else:
+        text = path.read_text()
+        assert change["replace"] in text, "the fixture would change nothing"
+        path.write_text(text.replace(change["replace"], change["with"], 1))
+
+
+def named(kind: str) -> list[Any]:
+    """The fixtures of a folder as parameters, so that a new file is a new test."""
+    return [pytest.param(path, id=path.stem) for path in sorted((FIXTURES / kind).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", named("invalid"))
+def test_a_fault_gives_one_line_with_file_and_next_step(
+    path: Path, repository: Path, cli: Cli
+) -> None:
+    """The finding names the file, says what was wanted and found, and what to do next."""
+    fixture = read(path)
+    apply(fixture, repository)
+
+    ran = cli("check", "--root", repository)
+
+    lines = [line for line in ran.err.splitlines() if fixture["finding"] in line]
+    assert ran.code == fixture.get("exit", 1)
+    assert len(lines) == 1, ran.err
+    assert "; wanted " in lines[0]
+    assert ", found " in lines[0]
+    assert " - " in lines[0]
+
+
+@pytest.mark.parametrize("path", named("valid"))
+def test_a_sound_change_gives_no_finding_but_its_golden_file(
+    path: Path, repository: Path, cli: Cli
+) -> None:
+    """What people should be free to change is free, once the golden files are regenerated."""
+    apply(read(path), repository)
+    updated = cli("render", "--update", "--root", repository)
+
+    ran = cli("check", "--root", repository)
+
+    assert updated.code == 0, updated.err
+    assert ran.code == 0, ran.err
+
+
+def test_the_repository_itself_is_clean(cli: Cli) -> None:
+    """What is committed passes its own check."""
+    ran = cli("check", "--root", ROOT)
+
+    assert ran.code == 0, ran.err
+
+
+def test_findings_are_json_for_machines(repository: Path, cli: Cli) -> None:
+    """--json gives every part of a finding by name."""
+    (repository / "models" / "qwen3-8b" / "README.md").unlink()
+
+    ran = cli("check", "--json", "--root", repository)
+
+    assert YAML(typ="safe").load(ran.out) == [
+        {
+            "file": "models/qwen3-8b/README.md",
+            "object": "model card",
+            "what": "missing file",
+            "wanted": "a model card",
+            "found": "no file",
+            "next_step": "write what the model is for and what it must not be used for",
+        }
+    ]
