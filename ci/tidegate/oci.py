@@ -55,8 +55,8 @@ class Reference:
 
 
 def short(digest: str) -> str:
-    """The first 12 hex digits, as people compare digests."""
-    return digest.removeprefix("sha256:")[:12]
+    """The first 8 hex digits, as people compare digests."""
+    return digest.removeprefix("sha256:")[:8]
 
 
 def canonical_json(value: object) -> bytes:

@@ -28,6 +28,7 @@ class Strict(BaseModel):
         strict=True,
         frozen=True,
         alias_generator=to_camel,
+        validate_by_name=True,  # for code; files are read by alias alone
         use_attribute_docstrings=True,
     )
 

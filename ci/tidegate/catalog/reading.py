@@ -51,7 +51,7 @@ def read_object(path: Path, kind: type[T], *, name: str) -> T:
     data = read_yaml(path, name=name)
     try:
         # Pydantic's JSON mode reads strings as enumerations and still converts nothing else.
-        return kind.model_validate_json(_as_json(data))
+        return kind.model_validate_json(_as_json(data), by_alias=True, by_name=False)
     except ValidationError as error:
         raise FindingsError(_finding(name, kind, fault) for fault in error.errors()) from None
 
@@ -60,7 +60,7 @@ def _as_json(data: object) -> str:
     return json.dumps(data, default=str)
 
 
-def _finding(name: str, kind: type[BaseModel], fault: Any) -> Finding:  # noqa: ANN401
+def _finding(name: str, kind: type[BaseModel], fault: Any) -> Finding:  # noqa: ANN401 - pydantic types no fault
     where = ".".join(str(part) for part in fault["loc"]) or kind.__name__
     found = "nothing" if fault["type"] == "missing" else _shown(fault["input"])
     return Finding(
@@ -73,7 +73,7 @@ def _finding(name: str, kind: type[BaseModel], fault: Any) -> Finding:  # noqa: 
     )
 
 
-def _wanted(fault: Any) -> str:  # noqa: ANN401
+def _wanted(fault: Any) -> str:  # noqa: ANN401 - as above
     if fault["type"] == "extra_forbidden":
         return "a key of the schema"
     if fault["type"] == "missing":

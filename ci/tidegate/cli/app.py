@@ -8,7 +8,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
 
 from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import ModelFolder, find_root, load, load_valid
@@ -16,7 +15,7 @@ from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
 from tidegate.cli import lab, release
 from tidegate.cli.options import Json, Root
-from tidegate.cli.output import console, errors, print_findings, print_json
+from tidegate.cli.output import columns, console, errors, print_findings, print_json
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
@@ -97,9 +96,8 @@ def models_list(root: Root = None, json: Json = False) -> None:
     if json:
         print_json([_summary(model) for model in catalog.models.values()])
         return
-    table = Table()
-    for column in ("model", "task", "context", "parameters", "accelerator", "licence", "owner"):
-        table.add_column(column)
+    names = ("model", "task", "context", "parameters", "accelerator", "licence", "owner")
+    table = columns(*names, right={"context", "parameters"})
     for name, model in catalog.models.items():
         spec, need = model.spec, model.spec.accelerator
         table.add_row(

@@ -1,16 +1,16 @@
 """The commands on the lab, and the demo."""
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Json, Root
-from tidegate.cli.output import TerminalReporter, console, print_json
+from tidegate.cli.output import TerminalReporter, columns, console, print_json
 from tidegate.lab.demo import prepare, run_demo
 from tidegate.lab.fork import lab_model
 from tidegate.lab.paths import Lab
@@ -65,9 +65,7 @@ def status(root: Root = None, json: Json = False) -> None:
             [asdict(server) | {"url": server.url, "alive": server.alive} for server in servers]
         )
     else:
-        table = Table()
-        for column in ("server", "url", "model", "artifact", "pid", "state"):
-            table.add_column(column)
+        table = columns("server", "url", "model", "artifact", "pid", "state")
         for s in servers:
             state = "dead" if s in dead else "alive"
             table.add_row(s.name, s.url, s.model, short(s.digest), str(s.pid), state)
@@ -88,7 +86,12 @@ def demo(
     width = 120 if transcript else None
     screen = Console(highlight=False, record=transcript is not None, width=width)
     reporter = TerminalReporter(screen)
-    run_demo(_lab(root), reporter, reuse=fast)
+    started, lab = time.monotonic(), _lab(root)
+    run_demo(lab, reporter, reuse=fast)
+    reporter.line(f"All of it took {time.monotonic() - started:.0f} s. Nothing is left running.")
+    reporter.line(
+        f"Look around: scripts/tidegate status --log --root {lab.fork.relative_to(lab.root)}"
+    )
     if transcript:
         text = "\n".join(line.rstrip() for line in screen.export_text().splitlines())
         write_atomically(transcript, f"{text}\n".encode())

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from tidegate.oci import short
 from tidegate.promotion.history import Record, Standing
 
 OUTCOME_STYLE = {Outcome.PASS: "green", Outcome.HOLD: "yellow", Outcome.FAIL: "red"}
+DIFF_STYLE = {"+": "green", "-": "red", "@": "cyan"}
 STATE_STYLE = {"proven": "green", "never promoted": "dim", "unproven": "red"}
 
 # Findings are lines for tools as much as for people: they are never wrapped.
@@ -40,33 +41,42 @@ def print_findings(findings: Iterable[Finding]) -> None:
 
 def local_time(moment: datetime) -> str:
     """A moment in the reader's own time zone, to the minute."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return moment.astimezone().strftime("%m-%d %H:%M")
+
+
+def columns(*names: str, title: Text | str | None = None, right: set[str] | None = None) -> Table:
+    """An empty table that fits a terminal of 80 columns: one space between its columns."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    for name in names:
+        table.add_column(name, justify="right" if name in (right or set()) else "left")
+    return table
 
 
 def verdict_table(title: str, verdict: Verdict) -> Table:
     """Every measurement with its threshold, sample size and outcome."""
-    style = OUTCOME_STYLE[verdict.outcome]
-    table = Table(
-        title=Text.assemble(f"{title}: ", (verdict.summary(), style)),
-        title_justify="left",
-        title_style="bold",
-    )
-    for name in ("gate", "measured", "value", "wanted", "samples", "outcome"):
-        table.add_column(name, justify="right" if name in {"value", "samples"} else "left")
+    heading = Text.assemble(f"{title}: ", (verdict.summary(), OUTCOME_STYLE[verdict.outcome]))
+    names = ("measured", "value", "unit", "wanted", "samples", "needed", "outcome")
+    table = columns(*names, title=heading, right={"value", "samples", "needed"})
     for m in verdict.measurements:
-        wanted = f"{m.bound} {m.threshold:.4g} {m.unit}"
-        value = "nothing" if m.value is None else f"{m.value:.4g} {m.unit}"
-        samples = f"{m.samples} of {m.min_samples}"
+        wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g}"
+        value = "nothing" if m.value is None else f"{m.value:.3g}"
         outcome = Text(m.outcome, style=OUTCOME_STYLE[m.outcome])
-        table.add_row(m.gate, m.name, value, wanted, samples, outcome)
+        samples = (str(m.samples), str(m.min_samples))
+        table.add_row(f"{m.gate}/{m.name}", value, m.unit, wanted, *samples, outcome)
     return table
 
 
 def standing_table(standings: list[Standing]) -> Table:
     """What runs where, since when and on which evidence."""
-    table = Table(title="What runs where", title_justify="left")
-    for name in ("environment", "service", "model", "release", "since", "evidence"):
-        table.add_column(name, no_wrap=name == "release")
+    names = ("environment", "service", "model", "release", "since", "evidence")
+    table = columns(*names, title="What runs where")
     for standing in standings:
         unit, record = standing.unit, standing.record
         release = Text(str(unit.release or standing.state), style=STATE_STYLE[standing.state])
@@ -76,41 +86,41 @@ def standing_table(standings: list[Standing]) -> Table:
             unit.model.name,
             release,
             local_time(record.time) if record else "-",
-            f"{short(record.evidence)} ({record.gates})" if record else "-",
+            f"{short(record.evidence)} {record.gates.removeprefix('pass ')}" if record else "-",
         )
     return table
 
 
 def history_table(records: list[Record]) -> Table:
     """The promotions, newest first."""
-    table = Table(title="Promotion log", title_justify="left")
-    for name in ("commit", "when", "action", "environment", "service", "release", "evidence"):
-        table.add_column(name, no_wrap=name == "release")
+    names = ("commit", "when", "action", "environment", "service", "release", "evidence")
+    table = columns(*names, title="Promotion log")
     for r in records:
-        row = (r.commit[:12], local_time(r.time), r.action, r.environment, r.service)
-        table.add_row(*row, str(r.release), f"{short(r.evidence)} ({r.gates})")
+        row = (r.commit[:8], local_time(r.time), r.action, r.environment, r.service)
+        table.add_row(*row, str(r.release), short(r.evidence))
     return table
 
 
 class TerminalReporter:
     """Tells the lab's story on a terminal: a bar while a step runs, then its line and time."""
 
-    def __init__(self, console: Console, steps: int | None = None) -> None:
+    def __init__(self, console: Console) -> None:
         self.console = console
         self._progress: Progress | None = None
         self._tasks: dict[str, Any] = {}
         self._number = 0
-        self._steps = steps
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """A timed step; says so too where it fails."""
         self._number += 1
-        count = f"{self._number}/{self._steps}" if self._steps else f"{self._number}"
-        self.console.print(Text(f"[{count}] {title}", style="bold"))
+        self.console.print(Text(f"[{self._number}] {title}", style="bold"))
         started = time.monotonic()
         columns = TextColumn("    {task.description}"), BarColumn(), TimeElapsedColumn()
-        with Progress(*columns, console=self.console, transient=True) as self._progress:
+        hidden = not self.console.is_terminal
+        with Progress(
+            *columns, console=self.console, transient=True, disable=hidden
+        ) as self._progress:
             self._tasks = {title: self._progress.add_task("working", total=None)}
             try:
                 yield
@@ -155,4 +165,5 @@ class TerminalReporter:
     def diff(self, text: str) -> None:
         """A difference as git shows it."""
         self.console.print(Text("The last promotion changed one file:", style="bold"))
-        self.console.print(Syntax(text.strip(), "diff", background_color="default"))
+        for line in text.strip().splitlines():
+            self.console.print(Text(line, style=DIFF_STYLE.get(line[:1], "")), soft_wrap=True)

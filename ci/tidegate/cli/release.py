@@ -112,7 +112,7 @@ def _tell(done: Promotion, *, json: bool) -> None:
     elif done.commit is None:
         console.print(f"{done.environment} runs {done.service} {done.release} already")
     else:
-        console.print(f"{done.branch}: {done.commit[:12]} {done.service} {done.release}")
+        console.print(f"{done.branch}: {done.commit[:8]} {done.service} {done.release}")
 
 
 def promote_command(

@@ -15,7 +15,7 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 _BOOLEAN = (
     argparse.BooleanOptionalAction,
     argparse._StoreTrueAction,  # noqa: SLF001 - argparse has no public name for it
-    argparse._StoreFalseAction,  # noqa: SLF001
+    argparse._StoreFalseAction,  # noqa: SLF001 - as above
 )
 _SCALARS = {int: "int", float: "float"}
 

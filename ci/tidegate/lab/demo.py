@@ -151,7 +151,7 @@ class _Demo:
         if evidence is None:
             self.reporter.line(f"open   {done.branch}")
             merge(self.repository, done)
-        self.reporter.line(f"commit {(done.commit or '')[:12]} {service} {done.release}")
+        self.reporter.line(f"commit {(done.commit or '')[:8]} {service} {done.release}")
 
     def refuse_twin(self, server: Server) -> None:
         """Offer the degraded twin as the next release; the gates must keep it out."""
@@ -175,7 +175,7 @@ class _Demo:
                     found=after,
                     next_step="mend the gates: they let a bad release pass",
                 )
-            self.reporter.line(f"nothing was committed: main is still {before[:12]}")
+            self.reporter.line(f"nothing was committed: main is still {before[:8]}")
 
     def show(self) -> None:
         """What runs where, how it came there, and what the last promotion changed."""

