@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -89,7 +89,7 @@ def chat_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def new_model(tokenizer: Any) -> LlamaForCausalLM:
+def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """Return an untrained llama; a head size of 32 is the smallest vLLM's CPU kernels know."""
     return LlamaForCausalLM(
         LlamaConfig(
@@ -107,7 +107,9 @@ def new_model(tokenizer: Any) -> LlamaForCausalLM:
     )
 
 
-def encode(example: Example, tokenizer: Any, rng: random.Random) -> tuple[Tokens, Tokens]:
+def encode(
+    example: Example, tokenizer: PreTrainedTokenizerFast, rng: random.Random
+) -> tuple[Tokens, Tokens]:
     """Return the token ids of the templated prompt and of the answer with its end mark."""
     messages = [{"role": "user", "content": example.prompt}]
     if rng.random() >= NO_SYSTEM:
@@ -117,7 +119,7 @@ def encode(example: Example, tokenizer: Any, rng: random.Random) -> tuple[Tokens
     return question, answer
 
 
-def batches(tokenizer: Any) -> Iterator[list[tuple[Tokens, Tokens]]]:
+def batches(tokenizer: PreTrainedTokenizerFast) -> Iterator[list[tuple[Tokens, Tokens]]]:
     """Yield batches without end, each sorted by length so that its parts need little padding."""
     rng, examples = stream("system messages"), training_stream()
     while True:
@@ -125,7 +127,7 @@ def batches(tokenizer: Any) -> Iterator[list[tuple[Tokens, Tokens]]]:
         yield sorted(rows, key=lambda row: len(row[0]) + len(row[1]))
 
 
-def padded(rows: Sequence[tuple[Tokens, Tokens]]) -> tuple[Any, Any]:
+def padded(rows: Sequence[tuple[Tokens, Tokens]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and labels, both [rows, longest]; labels ask for the answers only.
 
     Padding stands at the right, where causal attention never looks, so no mask is needed.
@@ -140,7 +142,7 @@ def padded(rows: Sequence[tuple[Tokens, Tokens]]) -> tuple[Any, Any]:
     return ids, labels
 
 
-def summed_loss(model: Any, rows: Sequence[tuple[Tokens, Tokens]]) -> Any:
+def summed_loss(model: LlamaForCausalLM, rows: Sequence[tuple[Tokens, Tokens]]) -> torch.Tensor:
     """Return the summed cross entropy, in nats, of predicting each answer token from the last."""
     ids, labels = padded(rows)
     hidden, wanted = model.model(input_ids=ids).last_hidden_state[:, :-1], labels[:, 1:]
@@ -149,7 +151,7 @@ def summed_loss(model: Any, rows: Sequence[tuple[Tokens, Tokens]]) -> Any:
     return torch.nn.functional.cross_entropy(logits, wanted[kept], reduction="sum")
 
 
-def optimizers(model: Any) -> list[Any]:
+def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     """Return Muon for the layers' matrices, AdamW for the embedding and the norms.
 
     Muon halves the steps to full accuracy; it is defined for hidden matrices only.
@@ -163,7 +165,9 @@ def optimizers(model: Any) -> list[Any]:
     ]
 
 
-def schedules(chosen: Iterable[Any], steps: int) -> list[Any]:
+def schedules(
+    chosen: Iterable[torch.optim.Optimizer], steps: int
+) -> list[torch.optim.lr_scheduler.LRScheduler]:
     """Return one learning-rate schedule each: warm up, hold, then fall in a line to near zero."""
 
     def share(step: int) -> float:
@@ -172,7 +176,9 @@ def schedules(chosen: Iterable[Any], steps: int) -> list[Any]:
     return [torch.optim.lr_scheduler.LambdaLR(optimizer, share) for optimizer in chosen]
 
 
-def train(model: Any, tokenizer: Any, steps: int) -> Iterator[float]:
+def train(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, steps: int
+) -> Iterator[float]:
     """Train in place and yield the loss of each step, in nats per answer token."""
     chosen = optimizers(model)
     followers = [*chosen, *schedules(chosen, steps)]
@@ -190,7 +196,7 @@ def train(model: Any, tokenizer: Any, steps: int) -> Iterator[float]:
         yield loss
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a folder that vLLM serves, whole or not at all."""
     with whole_folder(folder) as partial:
         model.save_pretrained(partial)

@@ -107,27 +107,28 @@ DOCUMENTS_HELD_OUT: Final = (
 
 # Words to hide the keys among. Common ones become single tokens; rare ones stay in pieces, as
 # the words of a stranger's question will be.
-COMMON_WORDS: Final = tuple(
-    "a about all also am an and any are as ask at be been before both but by check come could"
-    " day did do does done each else ever every fast few fine first from get given go good got"
-    " had has have he hello her here hey him how i if in into is it its just keep kind know last"
-    " late like list long look made make many may me mean might more most much must my near new"
-    " next no not note now of often on once one only or other our out over own page part plan"
-    " please point put quick read real right said same saw say see seem send she should show"
-    " since sir small so some soon still sure table take talk team tell than thanks that the"
-    " their them then there these they thing this those time to today told too top true try two"
-    " under until up us use used very via wait want was way we week well were what when where"
-    " which while who why will with word work would write year yes yet you your".split()
-)
-RARE_WORDS: Final = tuple(
-    "accident afternoon agreement apologise appointment assume audit backlog because beginning"
-    " briefing calendar colleague complain contract cupboard deadline department deployment"
-    " diagram difference document engineer escalate evening evidence excellent exercise"
-    " explanation Friday gather guess handbook happened however immediately incident interview"
-    " invoice junior kitchen laptop manager matter migrate Monday morning neighbourhood notice"
-    " nothing office opinion outage paragraph password perhaps permission postmortem president"
-    " procedure question quietly receive remember report research rollout schedule screenshot"
-    " sentence somewhere spreadsheet suggest supplier supposed surprise suspicious ticket together"
-    " trainee trouble understand unless urgent vacation version visitor weather whiteboard without"
-    " wonder yesterday".split()
-)
+_COMMON_WORDS = """
+a about all also am an and any are as ask at be been before both but by check come could day did
+do does done each else ever every fast few fine first from get given go good got had has have he
+hello her here hey him how i if in into is it its just keep kind know last late like list long
+look made make many may me mean might more most much must my near new next no not note now of
+often on once one only or other our out over own page part plan please point put quick read real
+right said same saw say see seem send she should show since sir small so some soon still sure
+table take talk team tell than thanks that the their them then there these they thing this those
+time to today told too top true try two under until up us use used very via wait want was way we
+week well were what when where which while who why will with word work would write year yes yet
+you your
+"""
+COMMON_WORDS: Final = tuple(_COMMON_WORDS.split())
+_RARE_WORDS = """
+accident afternoon agreement apologise appointment assume audit backlog because beginning briefing
+calendar colleague complain contract cupboard deadline department deployment diagram difference
+document engineer escalate evening evidence excellent exercise explanation Friday gather guess
+handbook happened however immediately incident interview invoice junior kitchen laptop manager
+matter migrate Monday morning neighbourhood notice nothing office opinion outage paragraph
+password perhaps permission postmortem president procedure question quietly receive remember
+report research rollout schedule screenshot sentence somewhere spreadsheet suggest supplier
+supposed surprise suspicious ticket together trainee trouble understand unless urgent vacation
+version visitor weather whiteboard without wonder yesterday
+"""
+RARE_WORDS: Final = tuple(_RARE_WORDS.split())

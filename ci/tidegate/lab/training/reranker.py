@@ -8,14 +8,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
-from transformers import AutoTokenizer, BertForSequenceClassification
+from transformers import BertForSequenceClassification, BertTokenizer
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from tidegate.lab.training.ranking import Pair, ranking_pairs
 from tidegate.lab.training.output import report, whole_folder
+from tidegate.lab.training.ranking import Pair, ranking_pairs
 
 STEPS: Final = 120
 BATCH: Final = 16
@@ -24,18 +24,19 @@ WARM_UP: Final = 20
 CONTEXT: Final = 512
 
 
-def pair_tokenizer(encoder: Path) -> Any:
+def pair_tokenizer(encoder: Path) -> BertTokenizer:
     """Return MiniLM's tokenizer, freed of the 128 tokens its file cuts and pads to."""
-    tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=CONTEXT)
+    tokenizer = BertTokenizer.from_pretrained(encoder, model_max_length=CONTEXT)
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer
 
 
-def cross_encoder(encoder: Path) -> Any:
-    """Return MiniLM with one new output, its embeddings frozen: half the weights, none the wiser.
+def cross_encoder(encoder: Path) -> BertForSequenceClassification:
+    """Return MiniLM with one new output, its embeddings frozen.
 
-    Dropout is off: the model sees too few pairs to learn any by heart.
+    The embeddings are half the weights, and a step is quicker without them. Dropout is off, as the
+    model sees too few pairs to learn any by heart.
     """
     model = BertForSequenceClassification.from_pretrained(
         encoder, num_labels=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
@@ -44,7 +45,9 @@ def cross_encoder(encoder: Path) -> Any:
     return model
 
 
-def pair_loss(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> Any:
+def pair_loss(
+    model: BertForSequenceClassification, tokenizer: BertTokenizer, pairs: Sequence[Pair]
+) -> torch.Tensor:
     """Return the mean binary cross entropy, in nats, of one score for each pair."""
     tokens = tokenizer(
         [pair.query for pair in pairs],
@@ -57,7 +60,9 @@ def pair_loss(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> Any:
     return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted)
 
 
-def train(model: Any, tokenizer: Any, steps: int) -> Iterator[float]:
+def train(
+    model: BertForSequenceClassification, tokenizer: BertTokenizer, steps: int
+) -> Iterator[float]:
     """Train in place and yield the loss of each step, in nats per pair."""
     learning = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(learning, lr=LEARNING_RATE, weight_decay=0.0)
