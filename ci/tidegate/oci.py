@@ -189,7 +189,7 @@ class Layout:
             CouldNotCheckError: the blob is missing or is not what its name says.
         """
         path = self._blob(digest)
-        if not path.exists():
+        if not path.is_file():
             raise cannot_check(
                 self.root,
                 digest,

@@ -4,31 +4,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from tidegate.cli.output import TerminalReporter
 from tidegate.lab.demo import prepare
 from tidegate.lab.paths import Lab
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 600
-
-
-class Silent:
-    """A reporter of preparations that nobody watches."""
-
-    def step(self, title: str) -> AbstractContextManager[None]:
-        """Nothing to show."""
-        return nullcontext(title and None)
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Nothing to show."""
-
-    def line(self, text: str) -> None:
-        """Nothing to show."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +65,7 @@ def prepared() -> Lab:
     """This repository's lab with its engine installed and its models trained and packed."""
     lab = Lab(ROOT)
     with lab.locked():
-        prepare(lab, Silent(), reuse=True)
+        prepare(lab, TerminalReporter(Console(stderr=True)), reuse=True)
     return lab
 
 

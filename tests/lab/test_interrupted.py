@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.lab.conftest import Clone
 
-from conftest import Clone
 from tidegate.lab.demo import TWIN
 from tidegate.lab.process import group_members
 

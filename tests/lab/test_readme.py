@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT, Clone
+from tests.lab.conftest import ROOT, Clone
 
 BLOCK = re.compile(r"^```console\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
 TRANSCRIPT = ROOT / "docs" / "tutorial" / "demo.txt"

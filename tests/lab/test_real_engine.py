@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.lab.conftest import ROOT, Clone
 
-from conftest import ROOT, Clone
 from tidegate.catalog.load import load_valid
 from tidegate.findings import CouldNotCheckError
 from tidegate.lab.paths import Lab

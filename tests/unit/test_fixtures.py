@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-
-from conftest import ROOT, Cli
+from tests.conftest import ROOT, Cli
 
 FIXTURES = ROOT / "tests" / "fixtures"
 

@@ -1,6 +1,6 @@
 """Checks a vLLM --config file against the arguments that the pinned vLLM really has.
 
-The list is extracted from the installed package (`tidegate lab arguments`) and committed with its
+`tidegate.lab.arguments` extracts the list from the installed package; it is committed with its
 version, so that a flag which a new vLLM dropped is a finding here and not a crash at start.
 """
 

@@ -85,7 +85,7 @@ class Source(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.hugging_face is None) == (self.oci is None):
-            raise ValueError("wanted exactly one of huggingFace and oci")
+            raise ValueError("exactly one of huggingFace and oci")
         return self
 
     @property

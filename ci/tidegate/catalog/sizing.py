@@ -66,6 +66,7 @@ def fit(spec: ModelSpec, engine: dict[str, Any]) -> Fit:
     own memory are not counted: vLLM takes them from the share that the utilization leaves free
     or measures them at start.
     """
-    utilization = float(engine.get("gpu-memory-utilization", DEFAULT_UTILIZATION))
+    found = engine.get("gpu-memory-utilization")
+    utilization = found if isinstance(found, int | float) else DEFAULT_UTILIZATION
     memory = spec.accelerator.count * spec.accelerator.memory_gib * GIB
     return Fit(weight_bytes(spec), minimum_key_value_bytes(spec), int(memory * utilization))

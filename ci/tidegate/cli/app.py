@@ -22,6 +22,8 @@ from tidegate.manifests.golden import update_golden
 from tidegate.manifests.render import render, render_all
 from tidegate.manifests.units import find_units, read_unit
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
 app = typer.Typer(
     name="tidegate",
     help="Prove, gate and promote releases of LLM services by commits.",
@@ -133,8 +135,11 @@ def _model(name: str, root: Path | None) -> ModelFolder:
     return catalog.models[name]
 
 
+ModelName = Annotated[str, typer.Argument(help="A folder of models/.")]
+
+
 @models.command("show")
-def models_show(name: str, root: Root = None, json: Json = False) -> None:
+def models_show(name: ModelName, root: Root = None, json: Json = False) -> None:
     """Show a model: its model card, or with --json its model.yaml and engine file."""
     model = _model(name, root)
     if json:
@@ -144,7 +149,7 @@ def models_show(name: str, root: Root = None, json: Json = False) -> None:
 
 
 @models.command("fit")
-def models_fit(name: str, root: Root = None, json: Json = False) -> None:
+def models_fit(name: ModelName, root: Root = None, json: Json = False) -> None:
     """Say whether a model fits its accelerator, and the arithmetic; exit 1 if it does not."""
     model = _model(name, root)
     balance = fit(model.spec, model.engine)
@@ -177,11 +182,14 @@ def main() -> NoReturn:
         signal.signal(name, _interrupt)
     try:
         app(standalone_mode=True)
-        code = 0
+        code: int | str | None = 0
+    except SystemExit as ended:  # typer ends so, Ctrl-C included
+        code = ended.code
     except TidegateError as error:
         print_findings(error.findings)
         code = error.exit_code
     except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         errors.print("stopped; nothing is left running and nothing is half-done")
-        code = 130
     sys.exit(code)

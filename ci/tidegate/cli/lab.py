@@ -51,7 +51,8 @@ def up(
 def down(root: Root = None) -> None:
     """End every server of the lab, by pid."""
     lab = _lab(root)
-    ended = [server.name for server in read_servers(lab) if stop(lab, server.name)]
+    with lab.locked():
+        ended = [server.name for server in read_servers(lab) if stop(lab, server.name)]
     console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
 
 

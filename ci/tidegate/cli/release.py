@@ -50,7 +50,7 @@ def _release(engine: str | None, model: str | None) -> Release | None:
 
 @gate.command("run")
 def gate_run(
-    url: Annotated[str, typer.Argument(help="Base URL of the server, without /v1.")],
+    url: Annotated[str, typer.Argument(help="Base URL of the server, with or without /v1.")],
     model: Annotated[str, typer.Option(help="The model of models/ that it is meant to serve.")],
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,

@@ -6,6 +6,7 @@ are not signed yet: whoever can write to the store can write evidence.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,11 @@ def verify(layout: Layout, digest: str, release: Release) -> Evidence:
     """
     data = _read_statement(layout, digest)
     wanted = [subject["digest"] for subject in _subjects(release)]
-    found = [subject.get("digest") for subject in data.get("subject", [])]
+    subjects = data.get("subject")
+    found = [
+        subject.get("digest") if isinstance(subject, dict) else subject
+        for subject in (subjects if isinstance(subjects, list) else [])
+    ]
     if found != wanted:
         raise refuse(
             digest,
@@ -102,9 +107,13 @@ def _subjects(release: Release) -> list[dict[str, Any]]:
 
 
 def _read_statement(layout: Layout, digest: str) -> dict[str, Any]:
-    manifest = layout.manifest(digest)
-    kind = manifest.get("artifactType")
-    data = json.loads(layout.read(manifest["layers"][0]["digest"])) if kind == STATEMENT else {}
+    data: dict[str, Any] = {}
+    kind = "no statement"
+    with suppress(AttributeError, KeyError, IndexError, TypeError, ValueError):  # another shape
+        manifest = layout.manifest(digest)
+        kind = manifest.get("artifactType", kind)
+        if kind == STATEMENT:
+            data = dict(json.loads(layout.read(manifest["layers"][0]["digest"])))
     if data.get("_type") != STATEMENT_TYPE or data.get("predicateType") != VERDICT_TYPE:
         raise refuse(
             digest,
@@ -114,7 +123,7 @@ def _read_statement(layout: Layout, digest: str) -> dict[str, Any]:
             found=str(data.get("predicateType", kind)),
             next_step="name the digest that the gates printed",
         )
-    return dict(data)
+    return data
 
 
 def require_pass(verdict: Verdict, *, file: str) -> None:

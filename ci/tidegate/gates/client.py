@@ -54,12 +54,12 @@ class Endpoint:
         """Open no connection yet.
 
         Args:
-            url: base URL, without /v1.
+            url: base URL, with or without /v1.
             model: the name to ask for.
             max_tokens: where an answer is cut off, so that a model that rambles ends.
             api_key: bearer token, where the server wants one.
         """
-        self.url = url.rstrip("/")
+        self.url = url.rstrip("/").removesuffix("/v1")
         self.model = model
         self.max_tokens = max_tokens
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}

@@ -18,7 +18,7 @@ from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_group, exit_code, failed, last_lines, spawn
-from tidegate.oci import Layout, short, write_atomically
+from tidegate.oci import Layout, write_atomically
 
 HOST = "127.0.0.1"
 HEALTHY_SECONDS = 240.0
@@ -93,7 +93,7 @@ def _state(lab: Lab, name: str) -> Path:
 
 def unpacked(lab: Lab, digest: str) -> Path:
     """The folder with a model artifact's content: what is served is what was packed."""
-    folder = lab.home / "serve" / short(digest)
+    folder = lab.home / "serve" / digest.removeprefix("sha256:")
     if not folder.exists():
         Layout(lab.layout).unpack(digest, folder)
     return folder

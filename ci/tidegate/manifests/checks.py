@@ -116,7 +116,8 @@ def _check_selectors(objects: Iterable[Object], file: str) -> Iterator[Finding]:
     ]
     for one in objects:
         selector = _selector(one)
-        if selector is not None and not any(selector.items() <= labels for labels in pods):
+        chosen = selector and any(selector.items() <= labels for labels in pods)
+        if selector is not None and not chosen:
             yield Finding(
                 file,
                 title(one),
@@ -147,7 +148,8 @@ def _check_drain(deployment: Object, unit: Unit, file: str) -> Iterator[Finding]
     grace = pod.get("terminationGracePeriodSeconds", 30)
     for container in pod["containers"]:
         hook = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-        drain = int(unit.model.engine.get("shutdown-timeout", 0))
+        drain = unit.model.engine.get("shutdown-timeout")
+        drain = drain if isinstance(drain, int) else 0  # another type has its own finding
         needed = int(hook.get("seconds", 0)) + drain + TEARDOWN_SECONDS
         if not drain or grace < needed:
             yield Finding(

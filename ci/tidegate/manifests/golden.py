@@ -28,7 +28,7 @@ def check_golden(root: Path, rendered: list[Rendered]) -> list[Finding]:
             "run `tidegate render --update` and review the difference",
         )
         for file, text in wanted.items()
-        if file not in present or (root / file).read_text() != text
+        if file not in present or (root / file).read_bytes() != text.encode()
     ]
     return findings + [
         Finding(

@@ -5,20 +5,24 @@ file. A fork that never promoted has no entries: the base's names are not valid 
 and cannot run.
 """
 
-import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 
-from tidegate.findings import refuse
+from tidegate.findings import FindingsError, refuse
 from tidegate.oci import Reference, canonical_json, short
 
 ENGINE = "REPLACE_ME-engine"
 MODEL = "REPLACE_ME-model"
+
+# Tags that some YAML reader takes for a number, a date, a truth value or nothing.
+_AMBIGUOUS = re.compile(r"[0-9_].*|y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
+_SCALAR = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s,}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,6 @@ class Release:
         return canonical_json(self.as_dict()).decode()
 
 
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
-
-
 def read_release(kustomization: Mapping[str, Any], *, file: str) -> Release | None:
     """The release in a parsed kustomization; None where none was ever promoted.
 
@@ -63,8 +59,8 @@ def read_release(kustomization: Mapping[str, Any], *, file: str) -> Release | No
     if not entries:
         return None
     try:
-        found = {entry["name"]: _reference(entry) for entry in entries}
-        release = Release(found.pop(ENGINE), found.pop(MODEL))
+        found = {entry["name"]: _reference(entry) for entry in _two(entries)}
+        release = Release(found[ENGINE], found[MODEL])
     except (KeyError, TypeError, ValueError) as error:
         raise refuse(
             file,
@@ -72,9 +68,16 @@ def read_release(kustomization: Mapping[str, Any], *, file: str) -> Release | No
             "not a release",
             wanted=f"{ENGINE} and {MODEL}, each with newName, newTag and digest",
             found=str(error),
-            next_step="let `tidegate promote` or `tidegate rollback` write it",
+            next_step="remove `images:`; `tidegate promote` and `tidegate rollback` write it",
         ) from None
     return release
+
+
+def _two(entries: list[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The entries, if there is no third: Kustomize would let it change the two."""
+    if len(entries) > len((ENGINE, MODEL)):
+        raise ValueError(", ".join(str(entry["name"]) for entry in entries))
+    return entries
 
 
 def _reference(entry: Mapping[str, str]) -> Reference:
@@ -87,33 +90,72 @@ def with_release(text: str, release: Release) -> str:
     Comments, order and quoting stay; a promotion's diff is the lines of the two entries.
     """
     document = _load(text)
-    entries = {entry["name"]: entry for entry in document.get("images") or ()}
-    for name, reference in ((ENGINE, release.engine), (MODEL, release.model)):
-        entry = entries.setdefault(name, CommentedMap(name=name))
-        entry["newName"] = reference.name
-        entry["newTag"] = reference.tag
-        entry["digest"] = reference.digest
-    if not document.get("images"):
-        document["images"] = CommentedSeq(entries.values())
-    return _dump(document)
+    try:
+        whole = read_release(document, file="images") is not None
+    except FindingsError:
+        whole = False
+    if not whole:
+        pins = [(ENGINE, release.engine), (MODEL, release.model)]
+        return _with_block(text, "images", [line for pin in pins for line in _entry_lines(*pin)])
+    entries = {entry["name"]: entry for entry in document["images"]}
+    places = [
+        (entries[name].lc.value(key), value)
+        for name, reference in ((ENGINE, release.engine), (MODEL, release.model))
+        for key, value in _values(reference)
+    ]
+    lines = text.splitlines(keepends=True)
+    for (line, column), value in sorted(places, reverse=True):  # a line's last value first
+        lines[line] = _with_scalar(lines[line], column, value)
+    return "".join(lines)
+
+
+def _values(reference: Reference) -> Iterator[tuple[str, str]]:
+    yield from (("newName", reference.name), ("newTag", reference.tag))
+    yield "digest", reference.digest
+
+
+def _entry_lines(name: str, reference: Reference) -> Iterator[str]:
+    yield f"  - name: {name}"
+    for key, value in _values(reference):
+        yield f"    {key}: {_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if _AMBIGUOUS.fullmatch(value) else value
+
+
+def _with_scalar(line: str, column: int, value: str) -> str:
+    """The line with another value at the column, in the same quotes."""
+    old = _SCALAR.match(line, column)
+    if old is None:
+        raise AssertionError(f"no value at {column} of {line!r}")
+    quote = old[0][0] if old[0][0] in "\"'" else ""
+    new = f"{quote}{value}{quote}" if quote else _quoted(value)
+    return line[:column] + new + line[old.end() :]
+
+
+def _with_block(text: str, key: str, block: list[str]) -> str:
+    """The text with these lines as the value of a top-level key, at its place or at the end."""
+    document = _load(text)
+    lines = text.partition("\n...")[0].splitlines()
+    starts = sorted(document.lc.key(other)[0] for other in document)
+    start = end = len(lines)
+    if key in document:
+        start = document.lc.key(key)[0]
+        end = next((other for other in starts if other > start), len(lines))
+    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1  # what stands before the next key belongs to that key
+    return "\n".join([*lines[:start], f"{key}:", *block, *lines[end:], ""])
 
 
 def _load(text: str) -> CommentedMap:
-    document: CommentedMap = _yaml().load(text)
+    document: CommentedMap = YAML().load(text)
     return document
-
-
-def _dump(document: CommentedMap) -> str:
-    out = io.StringIO()
-    _yaml().dump(document, out)
-    return out.getvalue()
 
 
 def with_components(text: str, components: list[str]) -> str:
     """The text of a kustomization with these components and no other change."""
-    document = _load(text)
-    document["components"] = CommentedSeq(components)
-    return _dump(document)
+    return _with_block(text, "components", [f"  - {component}" for component in components])
 
 
 def read_kustomization(path: Path) -> dict[str, Any]:

@@ -106,6 +106,15 @@ def _model_of(catalog: Catalog, components: list[str], service: str, file: str) 
             next_step="name the model that it serves",
         )
     (name,) = names
+    if name not in catalog.models and (catalog.root / "models" / name).is_dir():
+        raise refuse(
+            file,
+            name,
+            "model cannot be read",
+            wanted="a valid model",
+            found="findings of its own",
+            next_step=f"correct models/{name} first",
+        )
     if name not in catalog.models:
         raise _unknown(file, "model", name, list(catalog.models))
     model = catalog.models[name]

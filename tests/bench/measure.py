@@ -1,0 +1,188 @@
+"""Measures the promises of this project and writes docs/reference/benchmarks.md.
+
+Each figure is the median of its runs beside the bound it is promised under. `cold` means no
+trained model, no bytecode and a new environment; downloads are in the package cache, because a
+network is not what is measured. `--only NAME` measures a part and keeps the rest of the page.
+"""
+
+import argparse
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
+GIB = 2**30
+
+Figures = list[tuple[str, float, str, float]]
+"""What was measured, its value, its unit, and the promised bound."""
+
+
+def timed(command: list[str], runs: int = 5, **environment: str) -> float:
+    """Median wall-clock seconds of a command that must succeed."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        subprocess.run(
+            command, cwd=ROOT, check=True, capture_output=True, env=os.environ | environment
+        )
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def memory_of(pid: int) -> int:
+    """Proportional set size, in bytes, of a process and all its descendants."""
+    total = 0
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:
+            continue  # it ended between being listed and being read
+    return total
+
+
+def peak(command: list[str], cwd: Path, environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds and peak GiB of a command with all its descendants, sampled twice a second."""
+    highest = 0
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL)
+
+    def watch() -> None:
+        nonlocal highest
+        while process.poll() is None:
+            try:
+                highest = max(highest, memory_of(process.pid))
+            except psutil.NoSuchProcess:
+                return
+            time.sleep(0.5)
+
+    sampler = threading.Thread(target=watch)
+    sampler.start()
+    code = process.wait()
+    sampler.join()
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+    return time.perf_counter() - started, highest / GIB
+
+
+def check() -> Figures:
+    """`tidegate check` on this repository, with and without bytecode."""
+    with tempfile.TemporaryDirectory() as empty:
+        cold = timed([TIDEGATE, "check"], 1, PYTHONPYCACHEPREFIX=empty)
+    warm = timed([TIDEGATE, "check"])
+    return [("tidegate check, warm", warm, "s", 5), ("tidegate check, cold", cold, "s", 30)]
+
+
+def demo_warm() -> Figures:
+    """The demo with trained models."""
+    seconds, gib = peak([TIDEGATE, "demo", "--fast"], ROOT, dict(os.environ))
+    return [
+        ("scripts/demo --fast, warm", seconds, "s", 120),
+        ("scripts/demo --fast, peak memory", gib, "GiB", 8),
+    ]
+
+
+@contextmanager
+def clean_clone() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A clone of the last commit and the variables of an empty home; packages are cached."""
+    cache = Path(os.environ.get("UV_CACHE_DIR", Path.home() / ".cache" / "uv"))
+    with tempfile.TemporaryDirectory(dir=ROOT.parent) as folder:
+        home, root = Path(folder) / "home", Path(folder) / "tidegate"
+        home.mkdir()
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(root)], check=True)
+        yield root, os.environ | {"HOME": str(home), "UV_CACHE_DIR": str(cache)}
+
+
+def demo_cold() -> Figures:
+    """The demo from a clean clone: environments made, models trained."""
+    with clean_clone() as (root, environment):
+        seconds, gib = peak(["scripts/demo"], root, environment)
+    return [("scripts/demo, cold", seconds, "s", 480), ("scripts/demo, peak memory", gib, "GiB", 8)]
+
+
+def commands() -> Figures:
+    """What a person waits for all day, on the fork that the demo left."""
+    status = timed([TIDEGATE, "status", "--root", ".lab/fork"])
+    return [("tidegate status, 9 units", status, "s", 1)]
+
+
+def tests() -> Figures:
+    """The whole of scripts/test from a clean clone, and again in the same clone."""
+    with clean_clone() as (root, environment):
+        cold, gib = peak(["scripts/test"], root, environment)
+        warm, _ = peak(["scripts/test"], root, environment)
+    return [
+        ("scripts/test, cold", cold, "s", 480),
+        ("scripts/test, warm", warm, "s", 240),
+        ("scripts/test, peak memory", gib, "GiB", 8),
+    ]
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "check": check,
+    "demo-warm": demo_warm,
+    "commands": commands,
+    "demo-cold": demo_cold,
+    "tests": tests,
+}
+
+
+def machine() -> str:
+    """The machine in a line."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = psutil.virtual_memory().total / GIB
+    cpu = model[1].strip() if model else platform.machine()
+    return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def rows(figures: Figures) -> dict[str, str]:
+    """One table row for each figure, with the day and the machine it was measured on."""
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    return {
+        what: f"| {what} | {value:.1f} {unit} | {bound:g} {unit} | "
+        f"{'yes' if value <= bound else '**no**'} | {today} | {machine()} |"
+        for what, value, unit, bound in figures
+    }
+
+
+def write(page: Path, new: dict[str, str]) -> None:
+    """Put rows into the page's table: those measured again are replaced, the others kept."""
+    head, _, tail = page.read_text().partition("<!-- figures -->\n")
+    table, _, rest = tail.partition("<!-- end of figures -->\n")
+    kept = {row.split("|")[1].strip(): row for row in table.splitlines()[2:] if row}
+    lines = [
+        "| what | measured | promised | kept | date | machine |",
+        "|---|---|---|---|---|---|",
+        *(kept | new).values(),
+    ]
+    page.write_text(
+        f"{head}<!-- figures -->\n" + "\n".join(lines) + f"\n<!-- end of figures -->\n{rest}"
+    )
+
+
+def main() -> None:
+    """Measure the parts asked for, each written as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append")
+    for name in parser.parse_args().only or PARTS:
+        new = rows(PARTS[name]())
+        write(PAGE, new)
+        sys.stdout.write("\n".join(new.values()) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Releases to write and one unit to check."""
+
+from dataclasses import replace
+from typing import Any
+
+from tests.conftest import ROOT
+
+from tidegate.catalog.load import load_valid
+from tidegate.catalog.objects import EngineArtifact
+from tidegate.manifests.release import Release
+from tidegate.manifests.units import Unit, read_unit
+from tidegate.oci import Reference
+
+
+def release(digit: str = "a", tag: str = "v1", registry: str = "registry.example") -> Release:
+    """A release whose digests are made of one hex digit."""
+    digest = f"sha256:{digit * 64}"
+    return Release(
+        Reference(f"{registry}/engine", tag, digest), Reference(f"{registry}/model", tag, digest)
+    )
+
+
+def unit(
+    running: Release | None = None,
+    *,
+    artifact: EngineArtifact = EngineArtifact.IMAGE,
+    **engine: object,
+) -> Unit:
+    """This repository's dev/generator with another release and other engine settings."""
+    found = read_unit(load_valid(ROOT), "dev", "generator")
+    spec = found.environment.spec.model_copy(update={"engine_artifact": artifact})
+    settings = found.model.engine | {key.replace("_", "-"): v for key, v in engine.items()}
+    return replace(
+        found,
+        release=running,
+        environment=found.environment.model_copy(update={"spec": spec}),
+        model=replace(found.model, engine=settings),
+    )
+
+
+def thing(kind: str, spec: dict[str, Any], *, namespace: str | None = "llm-dev") -> dict[str, Any]:
+    """A namespaced object called `generator`."""
+    place = {} if namespace is None else {"namespace": namespace}
+    return {"kind": kind, "metadata": {"name": "generator", **place}, "spec": spec}
