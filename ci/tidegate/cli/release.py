@@ -9,7 +9,7 @@ from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Json, Root, Store, store_of
 from tidegate.cli.output import console, history_table, print_json, standing_table, verdict_table
 from tidegate.evidence.statement import store as store_evidence
-from tidegate.findings import cannot_check, refuse
+from tidegate.findings import FindingsError, cannot_check, refuse
 from tidegate.gates.client import Endpoint
 from tidegate.gates.run import run_gates
 from tidegate.gates.verdict import Outcome
@@ -158,7 +158,7 @@ def status_command(
 ) -> None:
     """Show what runs where, since when and on which evidence, from git alone."""
     catalog = load_valid(find_root(root or Path.cwd()))
-    units, _ = find_units(catalog)
+    units, findings = find_units(catalog)
     found = records(Repository(catalog.root))
     standings = standing(units, found)
     if json:
@@ -168,7 +168,9 @@ def status_command(
                 "log": [r.as_dict() for r in found] if log else None,
             }
         )
-        return
-    console.print(standing_table(standings))
-    if log:
-        console.print(history_table(found))
+    else:
+        console.print(standing_table(standings))
+        if log:
+            console.print(history_table(found))
+    if findings:
+        raise FindingsError(findings)  # a unit that is not in the table

@@ -17,10 +17,26 @@ REMOTE = "origin"
 BRANCH = "main"
 # A remote that does not answer must not keep a pipeline for ever.
 TIMEOUT_SECONDS = 120
+# Set by git for its own hooks; they would turn every command here to another repository.
+_LOCATION = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
 
 
 class GitError(Exception):
-    """A git command failed; the text is its last line of error output."""
+    """A git command failed; the text is its error output in one line."""
+
+
+def tracking(branch: str) -> str:
+    """The ref that holds a branch as last fetched, in full: a tag may have its short name."""
+    return f"refs/remotes/{REMOTE}/{branch}"
 
 
 class Repository:
@@ -31,15 +47,17 @@ class Repository:
 
     def run(self, *arguments: str, cwd: Path | None = None) -> str:
         """Standard output of a git command; raises GitError."""
+        environment = {key: value for key, value in os.environ.items() if key not in _LOCATION}
         # A question would wait for a person that a pipeline does not have.
-        environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             done = subprocess.run(
                 ["git", *arguments],
                 cwd=cwd or self.path,
                 env=environment,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",  # old commits may be in any encoding
                 check=False,
                 timeout=TIMEOUT_SECONDS,
             )
@@ -64,11 +82,12 @@ class Repository:
             CouldNotCheckError: this is no git checkout.
         """
         try:
-            changed = self.run("status", "--porcelain").splitlines()
+            status = self.run("status", "--porcelain", "--no-renames", "-z")
         except GitError as error:
             raise self.fault(
                 "not a checkout", error, "run it inside a clone of your fork"
             ) from None
+        changed = status.split("\0")[:-1]  # names as they are, not quoted for a terminal
         if changed:
             raise refuse(
                 changed[0][3:],
@@ -83,7 +102,7 @@ class Repository:
         """The tip of the remote's main branch, fetched; raises CouldNotCheckError."""
         try:
             self.run("fetch", "--quiet", "--prune", REMOTE)
-            return self.run("rev-parse", "--verify", f"{REMOTE}/{BRANCH}^{{commit}}").strip()
+            return self.run("rev-parse", "--verify", f"{tracking(BRANCH)}^{{commit}}").strip()
         except GitError as error:
             raise self.fault(
                 "cannot fetch", error, "check `git remote -v` and your access"
@@ -101,27 +120,54 @@ class Repository:
             finally:
                 self.run("worktree", "remove", "--force", str(path))
 
-    def commit(self, tree: Path, message: str) -> str:
-        """Commit everything that changed in a worktree; returns the commit."""
-        self.run("commit", "--quiet", "--all", f"--message={message}", cwd=tree)
+    def commit(self, tree: Path, message: str, *files: str) -> str:
+        """Commit these files of a worktree, or all that changed; returns the commit."""
+        self._require_identity(tree)
+        what = ("--only", "--", *files) if files else ("--all",)
+        self.run("commit", "--quiet", f"--message={message}", *what, cwd=tree)
         return self.run("rev-parse", "HEAD", cwd=tree).strip()
+
+    def _require_identity(self, tree: Path) -> None:
+        """Git's own message takes eight lines to say this."""
+        try:
+            for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+                self.run("var", who, cwd=tree)
+        except GitError as error:
+            raise cannot_check(
+                self.path,
+                "git",
+                "nobody to commit as",
+                wanted="user.name and user.email",
+                found=str(error).rpartition("; ")[2],
+                next_step="set both with `git config`; nothing was committed",
+            ) from None
 
     def push(self, commit: str, branch: str) -> None:
         """Push without force; raises GitError."""
         self.run("push", "--quiet", REMOTE, f"{commit}:refs/heads/{branch}")
 
-    def contains(self, branch: str, commit: str) -> bool:
-        """Whether the fetched remote branch has the commit."""
+    def contains(self, ref: str, commit: str) -> bool:
+        """Whether the history of `ref` has the commit; False where there is no such ref."""
         try:
-            self.run("merge-base", "--is-ancestor", commit, f"{REMOTE}/{branch}")
+            self.run("merge-base", "--is-ancestor", commit, ref)
         except GitError:
             return False
         return True
+
+    def same_change(self, ref: str, commit: str) -> str | None:
+        """The commit at `ref` if it makes the change that `commit` makes, on the same parent."""
+        content = "{0}", "{0}^{{tree}}", "{0}^"
+        try:
+            theirs, *found = self.run("rev-parse", *(c.format(ref) for c in content)).split()
+            _, *wanted = self.run("rev-parse", *(c.format(commit) for c in content)).split()
+        except GitError:
+            return None
+        return theirs if found == wanted else None
 
     def fast_forward(self) -> None:
         """Bring the checkout to the fetched main where that loses nothing; else leave it."""
         try:
             if self.run("symbolic-ref", "--short", "HEAD").strip() == BRANCH:
-                self.run("merge", "--quiet", "--ff-only", f"{REMOTE}/{BRANCH}")
+                self.run("merge", "--quiet", "--ff-only", tracking(BRANCH))
         except GitError:
             return

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.findings import cannot_check
 from tidegate.manifests.release import Release
 from tidegate.manifests.units import Unit
 from tidegate.promotion.git import GitError, Repository
 
 TRAILERS = ("Environment", "Service", "Release", "Evidence", "Gates", "Action", "Reason")
-_FIELD, _RECORD = "\x1f", "\x1e"
+_PREFIX = "Tidegate-"
+_FIELDS = ("%H", "%aI", "%an", "%(trailers:only,unfold)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +39,45 @@ class Record:
 
 def trailer_lines(record: dict[str, str]) -> str:
     """The trailer block of a promotion's commit message."""
-    return "\n".join(f"Tidegate-{key}: {record[key]}" for key in TRAILERS)
+    return "\n".join(f"{_PREFIX}{key}: {record[key]}" for key in TRAILERS)
 
 
 def records(repository: Repository, ref: str = "HEAD") -> list[Record]:
-    """Every promotion up to `ref`, newest first.
+    """Every promotion up to `ref`, newest first, whatever the reader's git configuration.
 
     Raises:
-        CouldNotCheckError: there is no such ref.
+        CouldNotCheckError: there is no such ref, or the clone does not hold all of its history.
     """
-    form = _FIELD.join(["%H", "%aI", "%an", "%(trailers:only,unfold)"]) + _RECORD
+    options = ("--topo-order", "--basic-regexp", "--no-show-signature", "-z")
+    form = f"--format=tformat:{'%x00'.join(_FIELDS)}"
     try:
-        log = repository.run("log", f"--format={form}", "--grep=^Tidegate-Release: ", ref, "--")
+        shallow = repository.run("rev-parse", "--is-shallow-repository").strip() == "true"
+        log = repository.run("log", *options, form, f"--grep=^{_PREFIX}Release: ", ref, "--")
     except GitError as error:
         raise repository.fault("no history", error, "name a ref that exists") from None
+    if shallow:
+        raise cannot_check(
+            repository.path,
+            "git",
+            "not the whole history",
+            wanted="every promotion",
+            found="a shallow clone",
+            next_step="run `git fetch --unshallow`",
+        )
     return list(_parse(log))
 
 
 def _parse(log: str) -> Iterator[Record]:
-    for entry in log.split(_RECORD):
-        if not entry.strip():
-            continue
-        commit, time, author, trailers = entry.strip().split(_FIELD)
-        pairs = (line.partition(": ") for line in trailers.splitlines())
-        values = {key.removeprefix("Tidegate-"): value for key, _, value in pairs}
+    values = log.split("\0")[:-1]  # every value ends with a NUL, which no commit can hold
+    for start in range(0, len(values), len(_FIELDS)):
+        commit, time, author, trailers = values[start : start + len(_FIELDS)]
+        own = (line for line in trailers.split("\n") if line.startswith(_PREFIX))
+        pairs = (line.removeprefix(_PREFIX).partition(":") for line in own)
+        found = {key: value.strip() for key, _, value in pairs}
         try:
-            release = Release.from_dict(json.loads(values["Release"]))
-            named = {key.lower(): values[key] for key in TRAILERS if key != "Release"}
-        except (KeyError, ValueError):
+            release = Release.from_dict(json.loads(found["Release"]))
+            named = {key.lower(): found[key] for key in TRAILERS if key != "Release"}
+        except (KeyError, TypeError, ValueError):
             continue  # a commit that only quotes a trailer is no promotion
         yield Record(commit, datetime.fromisoformat(time), author, release=release, **named)
 

@@ -7,19 +7,20 @@ it is computed again from the new tip, never merged as text and never forced.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidegate.catalog.load import Catalog, load_valid
-from tidegate.catalog.objects import LAB_ENGINE_TYPE, EngineArtifact
 from tidegate.evidence.statement import verify
 from tidegate.findings import cannot_check, refuse
 from tidegate.manifests.release import ENGINE, MODEL, Release, with_release
 from tidegate.manifests.render import build
 from tidegate.manifests.units import Unit, read_unit
 from tidegate.oci import Layout, short
-from tidegate.promotion.git import BRANCH, REMOTE, GitError, Repository
-from tidegate.promotion.history import of_unit, records, trailer_lines
+from tidegate.promotion import rules
+from tidegate.promotion.git import BRANCH, REMOTE, GitError, Repository, tracking
+from tidegate.promotion.history import trailer_lines
 
 ATTEMPTS = 8
 _BACKOFF_SECONDS = 0.2
@@ -47,7 +48,7 @@ class Promotion:
     branch: str
 
 
-Decide = Callable[[Path, Catalog, Unit], Change]
+Decide = Callable[[Catalog, Unit], Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,13 @@ def promote(repository: Repository, layout: Layout, request: Request) -> Promoti
         CouldNotCheckError: git, the store or the catalog cannot be used; nothing was changed.
     """
 
-    def decide(tree: Path, catalog: Catalog, unit: Unit) -> Change:
-        del tree
-        release = _release_for(catalog, unit, request)
-        _require_artifact(layout, unit, release)
-        _require_pinned_source(unit)
-        evidence = verify(layout, _evidence_for(repository, unit, release, request), release)
+    def decide(catalog: Catalog, unit: Unit) -> Change:
+        release = rules.release_for(catalog, unit, request.release)
+        rules.require_artifact(layout, unit, release)
+        rules.require_pinned_source(unit)
+        named = rules.evidence_for(repository, unit, release, request.evidence)
+        evidence = verify(layout, named, release)
+        rules.require_model(unit, evidence)
         return Change(
             release, evidence.digest, evidence.verdict.summary(), "promote", request.reason
         )
@@ -95,20 +97,10 @@ def rollback(repository: Repository, service: str, environment: str, reason: str
         FindingsError: there is no earlier release on record.
     """
 
-    def decide(tree: Path, catalog: Catalog, unit: Unit) -> Change:
-        del tree, catalog
-        own = of_unit(records(repository, f"{REMOTE}/{BRANCH}"), environment, service)
-        for record in own:
-            if record.release != unit.release:
-                return Change(record.release, record.evidence, record.gates, "rollback", reason)
-        raise refuse(
-            unit.file,
-            "release",
-            "nothing to go back to",
-            wanted="an earlier promotion on record",
-            found=f"{len(own)} promotion of the present release" if own else "none",
-            next_step="promote a release that passes",
-        )
+    def decide(catalog: Catalog, unit: Unit) -> Change:
+        del catalog
+        record = rules.release_before(repository, unit)
+        return Change(record.release, record.evidence, record.gates, "rollback", reason)
 
     return _write(repository, Request(service, environment, reason=reason), decide)
 
@@ -118,107 +110,35 @@ def merge(repository: Repository, promotion: Promotion) -> Promotion:
 
     Raises:
         FindingsError: main has moved since; the promotion has to be made again.
+        CouldNotCheckError: the remote refuses or cannot be reached; main is as before.
     """
-    if promotion.commit is None:
+    if promotion.commit is None or promotion.branch == BRANCH:
         return promotion
-    repository.fetch()
-    try:
-        repository.push(promotion.commit, BRANCH)
-        repository.run("push", "--quiet", REMOTE, "--delete", promotion.branch)
-    except GitError as error:
+    tip = repository.fetch()
+    merged = replace(promotion, branch=BRANCH)
+    if not repository.contains(tip, promotion.commit) and (
+        not repository.contains(promotion.commit, tip) or _publish(repository, merged, tip) is None
+    ):
         raise refuse(
             promotion.branch,
             "branch",
             "cannot be merged",
             wanted=f"a fast-forward of {BRANCH}",
-            found=str(error),
+            found=f"{BRANCH} has moved",
             next_step="promote again; the branch is computed from the new tip",
-        ) from None
+        )
+    with suppress(GitError):  # merged all the same; a forge may have deleted it already
+        repository.run("push", "--quiet", REMOTE, "--delete", promotion.branch)
     repository.fetch()
     repository.fast_forward()
-    return Promotion(
-        promotion.environment, promotion.service, promotion.release, promotion.commit, BRANCH
-    )
-
-
-def _release_for(catalog: Catalog, unit: Unit, request: Request) -> Release:
-    """The release to promote, which the environment before must be running already."""
-    before = unit.environment.spec.promotes_from
-    if before is None:
-        if request.release is None:
-            raise refuse(
-                unit.file,
-                "release",
-                "no release named",
-                wanted="--engine and --model",
-                found="nothing",
-                next_step="name what the gates have proven",
-            )
-        return request.release
-    running = read_unit(catalog, before, request.service).release
-    if running is None or (request.release or running) != running:
-        raise refuse(
-            unit.file,
-            "release",
-            f"not what {before} runs",
-            wanted=str(request.release or f"a release on {before}"),
-            found=str(running or "never promoted"),
-            next_step=f"promote it to {before} first",
-        )
-    return running
-
-
-def _evidence_for(repository: Repository, unit: Unit, release: Release, request: Request) -> str:
-    """The evidence named, or the one that the environment before was promoted on."""
-    before = unit.environment.spec.promotes_from
-    if request.evidence:
-        return request.evidence
-    found = records(repository, f"{REMOTE}/{BRANCH}") if before else []
-    for record in of_unit(found, before or "", request.service):
-        if record.release == release:
-            return record.evidence
-    raise refuse(
-        unit.file,
-        "evidence",
-        "none for the release",
-        wanted="a gate verdict",
-        found="none on record",
-        next_step="run the gates and name it with --evidence",
-    )
-
-
-def _require_artifact(layout: Layout, unit: Unit, release: Release) -> None:
-    """The lab's engine runs in the lab and nowhere else, and the lab runs nothing else."""
-    found = layout.manifest(release.engine.digest).get("artifactType")
-    kind = EngineArtifact.LAB if found == LAB_ENGINE_TYPE else EngineArtifact.IMAGE
-    wanted = unit.environment.spec.engine_artifact
-    if kind is not wanted:
-        raise refuse(
-            unit.file,
-            str(release.engine),
-            "engine of the wrong kind",
-            wanted=wanted,
-            found=f"{kind} ({found})",
-            next_step="promote a release built for this fork",
-        )
-
-
-def _require_pinned_source(unit: Unit) -> None:
-    source = unit.model.spec.source
-    if not source.pinned and source.hugging_face:
-        raise refuse(
-            unit.model.file,
-            "spec.source.huggingFace.revision",
-            "not pinned",
-            wanted="the 40 hex digits of a commit",
-            found=source.hugging_face.revision,
-            next_step="pin the revision that the artifact was packed from",
-        )
+    return merged
 
 
 def _write(repository: Repository, request: Request, decide: Decide) -> Promotion:
     repository.require_clean()
     for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311 - jitter
         tip = repository.fetch()
         try:
             promotion = _commit(repository, tip, request, decide)
@@ -228,10 +148,10 @@ def _write(repository: Repository, request: Request, decide: Decide) -> Promotio
                 error,
                 "nothing was promoted; run it again once git can commit here",
             ) from None
-        if promotion.commit is None or _publish(repository, promotion, tip):
+        published = _publish(repository, promotion, tip)
+        if published:
             repository.fast_forward()
-            return promotion
-        time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311 - jitter
+            return published
     raise cannot_check(
         repository.path,
         "push",
@@ -247,15 +167,17 @@ def _commit(repository: Repository, tip: str, request: Request, decide: Decide) 
     with repository.worktree(tip) as tree:
         catalog = load_valid(tree)
         unit = read_unit(catalog, request.environment, request.service)
-        change = decide(tree, catalog, unit)
+        change = decide(catalog, unit)
         commit = None
         if change.release != unit.release:
             _edit(tree, unit, change.release)
-            commit = repository.commit(tree, _message(unit, change))
+            commit = repository.commit(tree, _message(unit, change), unit.file)
     branch = BRANCH
-    if request.pull_request:
-        release = short(change.release.engine.digest), short(change.release.model.digest)
-        branch = "/".join(["promote", request.environment, request.service, "-".join(release)])
+    if request.pull_request and commit:
+        # The tip is part of the name: made again on a newer main, it needs no force.
+        parts = (change.release.engine.digest, change.release.model.digest, tip)
+        name = "-".join(map(short, parts))
+        branch = f"promote/{request.environment}/{request.service}/{name}"
     return Promotion(request.environment, request.service, change.release, commit, branch)
 
 
@@ -263,7 +185,9 @@ def _edit(tree: Path, unit: Unit, release: Release) -> None:
     """Write the release into the unit's file; the rendered difference is the two references."""
     path = tree / unit.file
     before = build(tree / unit.folder, name=unit.folder)
-    path.write_text(with_release(path.read_text(encoding="utf-8"), release), encoding="utf-8")
+    newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
+    text = with_release(path.read_text(encoding="utf-8"), release)
+    path.write_text(text, encoding="utf-8", newline=newline)
     old = unit.release
     expected = before.replace(str(old.engine) if old else ENGINE, str(release.engine))
     expected = expected.replace(str(old.model) if old else MODEL, str(release.model))
@@ -300,26 +224,29 @@ def _message(unit: Unit, change: Change) -> str:
     )
 
 
-def _publish(repository: Repository, promotion: Promotion, tip: str) -> bool:
-    """Push; False where another writer was faster.
+def _publish(repository: Repository, promotion: Promotion, tip: str) -> Promotion | None:
+    """Push; None where another writer was faster.
 
-    Hosts word a lost race differently, so the tip decides, not the message; and a push whose
-    acknowledgement was lost has landed.
+    Hosts word a lost race differently, so the tip decides, not the message; a push whose
+    acknowledgement was lost has landed, and a branch that makes this very change is as good.
     """
     if promotion.commit is None:
-        return True
+        return promotion
     try:
         repository.push(promotion.commit, promotion.branch)
     except GitError as error:
         moved = repository.fetch() != tip
-        if repository.contains(promotion.branch, promotion.commit):
-            return True
+        branch = tracking(promotion.branch)
+        if repository.contains(branch, promotion.commit):
+            return promotion
         if moved:
-            return False
+            return None
+        same = repository.same_change(branch, promotion.commit)
+        if same:
+            return replace(promotion, commit=same)
         raise repository.fault(
             "the remote refused the push",
             error,
             "nothing was promoted; check your access and its hooks",
         ) from None
-    repository.fetch()
-    return True
+    return promotion
