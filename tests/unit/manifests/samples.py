@@ -1,6 +1,7 @@
 """Releases to write and one unit to check."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from tests.conftest import ROOT
@@ -20,16 +21,22 @@ def release(digit: str = "a", tag: str = "v1", registry: str = "registry.example
     )
 
 
+@cache
+def generator() -> Unit:
+    """This repository's dev/generator."""
+    return read_unit(load_valid(ROOT), "dev", "generator")
+
+
 def unit(
     running: Release | None = None,
     *,
     artifact: EngineArtifact = EngineArtifact.IMAGE,
-    **engine: object,
+    drain: int = 45,
 ) -> Unit:
-    """This repository's dev/generator with another release and other engine settings."""
-    found = read_unit(load_valid(ROOT), "dev", "generator")
+    """This repository's dev/generator with another release and another drain time."""
+    found = generator()
     spec = found.environment.spec.model_copy(update={"engine_artifact": artifact})
-    settings = found.model.engine | {key.replace("_", "-"): v for key, v in engine.items()}
+    settings = found.model.engine | {"shutdown-timeout": drain}
     return replace(
         found,
         release=running,

@@ -4,6 +4,7 @@ import pytest
 from ruamel.yaml import YAML
 from tests.unit.manifests.samples import release
 
+from tidegate.findings import FindingsError
 from tidegate.manifests.release import read_release, with_components, with_release
 
 OLD, NEW = release("a", "v1"), release("b", "v2")
@@ -82,7 +83,7 @@ def test_a_file_that_does_not_end_in_a_newline_is_ended_first(end: str) -> None:
     """The entries never continue the last line, and never follow the end of the document."""
     written = with_release("kind: Kustomization" + end, NEW)
 
-    assert "kind: Kustomization\n" + BLOCK == written
+    assert written == "kind: Kustomization\n" + BLOCK
 
 
 REVERSED = """\
@@ -144,7 +145,7 @@ def test_what_is_no_release_is_written_over(images: str) -> None:
     """The text then holds the release and no rest of what stood there."""
     written = with_release(f"images:\n{images}kind: Kustomization\n", NEW)
 
-    assert BLOCK + "kind: Kustomization\n" == written
+    assert written == BLOCK + "kind: Kustomization\n"
 
 
 ENTRY = {
@@ -183,11 +184,10 @@ MODEL = ENTRY | {"name": "REPLACE_ME-model", "newName": "registry.example/model"
     ],
 )
 def test_anything_but_one_pinned_engine_and_one_pinned_model_is_refused(
-    entries: object, found: str, check_refusal: object = None
+    entries: object, found: str
 ) -> None:
     """A third entry counts too: Kustomize applies one after the other, so it would change them."""
-    del check_refusal
-    with pytest.raises(Exception, match="not a release") as refused:
+    with pytest.raises(FindingsError, match="not a release") as refused:
         read_release({"images": entries}, file="overlays/dev/generator/kustomization.yaml")
 
     line = str(refused.value)
@@ -213,5 +213,5 @@ def test_components_are_added_where_there_were_none() -> None:
     """They are appended, in the order given."""
     written = with_components(HOUSE, ["b", "a"])
 
-    assert HOUSE + "components:\n  - b\n  - a\n" == written
+    assert written == HOUSE + "components:\n  - b\n  - a\n"
     assert YAML(typ="safe", pure=True).load(written)["components"] == ["b", "a"]
