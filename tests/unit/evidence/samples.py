@@ -1,0 +1,75 @@
+"""A store with artifacts, verdicts about them, and statements as a forger would write them."""
+
+from typing import Any
+
+from tidegate.evidence.statement import STATEMENT
+from tidegate.gates.verdict import Measurement, Verdict
+from tidegate.manifests.release import Release
+from tidegate.oci import EMPTY, MANIFEST, Layout, Reference, canonical_json
+
+STARTED = "2026-11-24T06:00:00Z"
+ABSENT = f"sha256:{'0' * 64}"
+
+
+def artifact(layout: Layout, name: str) -> Reference:
+    """An artifact in the store, as small as one can be."""
+    descriptor = layout.add_manifest(
+        artifact_type="application/vnd.example.artifact",
+        config=layout.add_blob(b"{}", EMPTY),
+        layers=[layout.add_blob(name.encode(), "text/plain")],
+        annotations={},
+    )
+    return Reference(f"registry.example/{name}", "v1", descriptor["digest"])
+
+
+def a_release(layout: Layout, engine: str = "engine", model: str = "model") -> Release:
+    """A release of two artifacts in the store."""
+    return Release(artifact(layout, engine), artifact(layout, model))
+
+
+def measured(value: float | None = 0.95, *, name: str = "facts", samples: int = 20) -> Measurement:
+    """A share that must be at least 0.9 on 20 samples."""
+    return Measurement(
+        gate="answers",
+        name=name,
+        value=value,
+        unit="share",
+        bound="at least",
+        threshold=0.9,
+        samples=samples,
+        min_samples=20,
+    )
+
+
+def verdict(*measurements: Measurement, started: str = STARTED) -> Verdict:
+    """A verdict on one model."""
+    return Verdict(model="tiny-chat", started=started, measurements=measurements)
+
+
+PASSING = verdict(measured())
+
+
+def put(
+    layout: Layout,
+    content: bytes,
+    *,
+    artifact_type: str = STATEMENT,
+    subject: str | None = None,
+    layers: int = 1,
+) -> str:
+    """Bytes stored as evidence is stored, whatever they say; returns the manifest's digest."""
+    layer = layout.add_blob(content, STATEMENT)
+    about = {"mediaType": MANIFEST, "digest": subject, "size": 1}
+    descriptor = layout.add_manifest(
+        artifact_type=artifact_type,
+        config=layout.add_blob(b"{}", EMPTY),
+        layers=[layer] * layers,
+        annotations={},
+        subject=about if subject else None,
+    )
+    return str(descriptor["digest"])
+
+
+def forged(layout: Layout, statement: dict[str, Any], **changes: object) -> str:
+    """A statement with other fields, stored under its own right digest."""
+    return put(layout, canonical_json(statement | changes))

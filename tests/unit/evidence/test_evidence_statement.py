@@ -1,0 +1,155 @@
+"""Evidence has the form that other tools read, and is found again beside its model."""
+
+import json
+
+import pytest
+from tests.unit.evidence.samples import (
+    ABSENT,
+    PASSING,
+    STARTED,
+    a_release,
+    measured,
+    put,
+    verdict,
+)
+
+from tidegate.evidence.statement import latest, statement, store, verify
+from tidegate.findings import CouldNotCheckError
+from tidegate.manifests.release import Release
+from tidegate.oci import Layout, Reference
+
+
+def test_a_statement_is_in_toto_version_1(layout: Layout) -> None:
+    """Four fields; subjects are engine and model by name and bare hexadecimal digest."""
+    release = a_release(layout)
+
+    assert statement(release, PASSING) == {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {
+                "name": "registry.example/engine:v1",
+                "digest": {"sha256": release.engine.digest.removeprefix("sha256:")},
+            },
+            {
+                "name": "registry.example/model:v1",
+                "digest": {"sha256": release.model.digest.removeprefix("sha256:")},
+            },
+        ],
+        "predicateType": "https://tidegate.dev/gate-verdict/v1",
+        "predicate": {
+            "model": "tiny-chat",
+            "started": STARTED,
+            "measurements": [
+                {
+                    "gate": "answers",
+                    "name": "facts",
+                    "value": 0.95,
+                    "unit": "share",
+                    "bound": "at least",
+                    "threshold": 0.9,
+                    "samples": 20,
+                    "minSamples": 20,
+                    "examples": [],
+                }
+            ],
+        },
+    }
+
+
+def test_a_statement_holds_numbers_and_no_outcome(layout: Layout) -> None:
+    """An outcome could be forged; it follows from the numbers whenever they are read."""
+    text = json.dumps(statement(a_release(layout), verdict(measured(0.1))))
+
+    assert "fail" not in text
+    assert "outcome" not in text
+
+
+def test_evidence_is_stored_as_a_referrer_of_the_model(layout: Layout) -> None:
+    """OCI 1.1: a manifest with an artifact type, one layer, and the model's descriptor."""
+    release = a_release(layout)
+
+    manifest = layout.manifest(store(layout, release, PASSING).digest)
+
+    content = layout.read(manifest["layers"][0]["digest"])
+    assert manifest["artifactType"] == "application/vnd.in-toto+json"
+    assert manifest["layers"][0]["mediaType"] == "application/vnd.in-toto+json"
+    assert json.loads(content) == statement(release, PASSING)
+    assert manifest["config"]["mediaType"] == "application/vnd.oci.empty.v1+json"
+    assert manifest["subject"] == {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": release.model.digest,
+        "size": len(layout.read(release.model.digest)),
+    }
+    assert manifest["annotations"] == {
+        "org.opencontainers.image.created": STARTED,
+        "dev.tidegate.predicate-type": "https://tidegate.dev/gate-verdict/v1",
+    }
+
+
+def test_the_same_verdict_is_the_same_evidence(layout: Layout) -> None:
+    """Its digest depends on release and verdict alone, so storing it again adds nothing."""
+    release = a_release(layout)
+    once = store(layout, release, PASSING)
+    files = sorted(layout.root.rglob("*"))
+
+    assert once == store(layout, release, PASSING)
+    assert files == sorted(layout.root.rglob("*"))
+    assert [once.digest] == layout.referrers(release.model.digest, "application/vnd.in-toto+json")
+
+
+def test_evidence_of_a_model_that_is_not_stored_could_not_be_kept(layout: Layout) -> None:
+    """A referrer of nothing would never be found; nothing is written."""
+    engine = a_release(layout).engine
+    files = sorted(layout.root.rglob("*"))
+    release = Release(engine, Reference("registry.example/model", "v1", ABSENT))
+
+    with pytest.raises(CouldNotCheckError, match="no such blob"):
+        store(layout, release, PASSING)
+
+    assert files == sorted(layout.root.rglob("*"))
+
+
+@pytest.mark.parametrize("value", [0.1, None])
+def test_a_verdict_that_does_not_pass_is_kept_too(value: float | None, layout: Layout) -> None:
+    """What failed is on record; only promotion needs a pass."""
+    release = a_release(layout)
+
+    stored = store(layout, release, verdict(measured(value)))
+
+    assert latest(layout, release) == stored.digest
+
+
+def test_stored_evidence_proves_its_release(layout: Layout) -> None:
+    """What is read is what was stored, numbers and all."""
+    release = a_release(layout)
+    stored = store(layout, release, PASSING)
+
+    assert stored == verify(Layout(layout.root), stored.digest, release)
+
+
+def test_the_latest_evidence_is_the_one_stored_last(layout: Layout) -> None:
+    """In the order of storing, not by a clock that may be wrong."""
+    release = a_release(layout)
+    first = store(layout, release, PASSING)
+    second = store(layout, release, verdict(measured(), started="2020-01-01T00:00:00Z"))
+
+    assert first.digest != second.digest
+    assert latest(layout, release) == second.digest
+
+
+def test_other_referrers_and_other_models_have_no_say(layout: Layout) -> None:
+    """A signature or a bill of materials beside the model is no statement."""
+    release, other = a_release(layout), a_release(layout, model="other")
+    stored = store(layout, release, PASSING)
+    store(layout, other, PASSING)
+    put(layout, b"{}", artifact_type="application/spdx+json", subject=release.model.digest)
+
+    assert latest(layout, release) == stored.digest
+
+
+def test_there_is_no_latest_evidence_before_the_first(layout: Layout) -> None:
+    """Neither in a store without evidence nor in one that was never made."""
+    release = a_release(layout)
+
+    assert latest(layout, release) is None
+    assert latest(Layout(layout.root / "none"), release) is None
