@@ -64,6 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def prepared() -> Lab:
     """This repository's lab with its engine installed and its models trained and packed."""
     lab = Lab(ROOT)
+    # The clone shares .venv and must find nothing to install there.
+    subprocess.run(["scripts/setup"], cwd=ROOT, check=True)
     with lab.locked():
         prepare(lab, TerminalReporter(Console(stderr=True)), reuse=True)
     return lab

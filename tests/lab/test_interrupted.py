@@ -5,10 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
-import psutil
-import pytest
 from tests.lab.conftest import Clone
 
 from tidegate.lab.demo import TWIN
@@ -36,30 +33,14 @@ def started(clone: Clone) -> tuple[subprocess.Popen[str], list[int]]:
     return demo, [json.loads(path.read_text())["pid"] for path in clone.lab.run.glob("*.json")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_is_stopped_ends_every_server(clone: Clone, number: signal.Signals) -> None:
-    """Ctrl-C, and what a shutdown sends, both clean up and say so."""
+def test_a_demo_that_is_stopped_ends_every_server(clone: Clone) -> None:
+    """Ctrl-C ends every real engine and says so; the README's demo, run later, is not disturbed."""
     demo, pids = started(clone)
 
-    os.killpg(demo.pid, number)
+    os.killpg(demo.pid, signal.SIGINT)
     output, _ = demo.communicate(timeout=90)
 
     assert demo.returncode == 130, output
     assert "stopped; nothing is left running" in output
     assert [member for pid in pids for member in group_members(pid)] == []
     assert list(clone.lab.run.glob("*.json")) == []
-
-
-def test_servers_of_a_killed_demo_are_ended_by_pid(clone: Clone) -> None:
-    """SIGKILL gives the demo no chance; `lab down` finds its servers and ends them."""
-    demo, pids = started(clone)
-    demo.kill()
-    demo.communicate(timeout=30)
-    alive = [pid for pid in pids if psutil.pid_exists(pid)]
-
-    done = clone.run("scripts/tidegate lab down")
-
-    assert alive == pids
-    assert "ended" in done.stdout
-    assert [member for pid in pids for member in group_members(pid)] == []
-    assert not Path(clone.lab.run / f"{TWIN}.json").exists()
