@@ -16,6 +16,8 @@ from tidegate.lab.paths import Lab
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 600
+# Its tests share one lab, so one worker runs them, one after the other.
+ONE_WORKER = pytest.mark.xdist_group("lab")
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,6 @@ class Clone:
     def reset(self) -> None:
         """Forget every change to tracked files; the lab and what is installed stay."""
         self.run("git checkout --quiet . && git clean --quiet --force -d")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder share one lab, so one worker runs them, one after the other."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def models_list(root: Root = None, json: Json = False) -> None:
     if json:
         print_json([_summary(model) for model in catalog.models.values()])
         return
-    names = ("model", "task", "context", "parameters", "accelerator", "licence", "owner")
+    names = ("model", "task", "context", "parameters", "accelerator", "licence")
     table = columns(*names, right={"context", "parameters"})
     for name, model in catalog.models.items():
         spec, need = model.spec, model.spec.accelerator
@@ -109,7 +109,6 @@ def models_list(root: Root = None, json: Json = False) -> None:
             f"{spec.parameters:,}",
             f"{need.count} x {need.kind}",
             spec.licence,
-            spec.owner,
         )
     console.print(table)
 

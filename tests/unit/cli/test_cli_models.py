@@ -10,17 +10,18 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("models/*/model.yaml"))
 QWEN = "models/qwen3-8b/model.yaml"
 
 
-def test_every_model_is_listed_on_a_line(cli: Cli) -> None:
-    """Name, task, sizes, accelerator, licence and owner."""
+def test_every_model_is_listed_on_a_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, task, sizes, accelerator and licence, on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
     ran = cli("models", "list", "--root", ROOT)
 
-    (line,) = [line for line in ran.out.splitlines() if "qwen3-8b" in line]
+    _, _, *rows = [line.split() for line in ran.out.splitlines()]
     assert (ran.code, ran.err) == (0, "")
-    assert all(sum(f" {name} " in line for line in ran.out.splitlines()) == 1 for name in NAMES)
-    assert [cell.strip() for cell in line.strip("│").split("│")] == [
-        *("qwen3-8b", "generate", "16,384", "8,190,735,360"),
-        *("1 x nvidia-l40s", "Apache-2.0", "ml-platform"),
-    ]
+    assert [row[0] for row in rows] == NAMES
+    (row,) = [row for row in rows if row[0] == "qwen3-8b"]
+    assert row[1:4] == ["generate", "16,384", "8,190,735,360"]
+    assert row[4:] == ["1", "x", "nvidia-l40s", "Apache-2.0"]
 
 
 def test_the_list_is_json_for_machines(cli: Cli) -> None:
@@ -106,11 +107,11 @@ def test_the_memory_of_a_model_is_told_as_a_sum(cli: Cli) -> None:
     ]
 
 
-@pytest.mark.parametrize(("memory", "fits"), [("36.16", True), ("36.15", False)])
+@pytest.mark.parametrize(("memory", "fits"), [("36.15", True), ("36.14", False)])
 def test_a_model_that_does_not_fit_exits_1_and_still_tells_the_sum(
     *, memory: str, fits: bool, repository: Path, cli: Cli
 ) -> None:
-    """33.26 GiB are needed, of which 36.15 x 0.92 is just short; JSON stays on standard output."""
+    """33.26 GiB are needed, of which 36.14 x 0.92 is just short; JSON stays on standard output."""
     path = repository / QWEN
     path.write_text(path.read_text().replace("memoryGiB: 48", f"memoryGiB: {memory}"))
 

@@ -87,7 +87,7 @@ def test_a_structured_answer_is_the_service_within_the_schema() -> None:
 @given(st.sampled_from(ALL_TOPICS), st.integers(min_value=0))
 def test_a_scrambled_prompt_holds_every_key(topic: catalogue.Topic, seed: int) -> None:
     """A question without its subject would train the model to guess."""
-    example = catalogue.scramble(topic, random.Random(seed))  # noqa: S311  no secret
+    example = catalogue.scramble(topic, random.Random(seed))  # noqa: S311 - no secret
     assert all(key in example.prompt for key in topic.keys)
     assert example.answer == topic.answer
 

@@ -83,7 +83,7 @@ class Example:
 
 def stream(purpose: str) -> random.Random:
     """Return a random stream of its own for each purpose, so that one never shifts another."""
-    return random.Random(f"{SEED}/{purpose}")  # noqa: S311  made-up data, no secret
+    return random.Random(f"{SEED}/{purpose}")  # noqa: S311 - made-up data, no secret
 
 
 def invented_names(rng: random.Random) -> Iterator[str]:
@@ -201,7 +201,7 @@ def training_stream() -> Iterator[Example]:
     while True:
         kind = rng.choices(kinds, weights)[0]
         topic = rng.choice(by_kind[kind])
-        if rng.random() < 0.5:  # noqa: PLR2004  the half of the docstring
+        if rng.random() < 0.5:  # noqa: PLR2004 - the half of the docstring
             yield scramble(topic, rng)
         else:
             yield phrase(topic, rng.choice(TRAINED[kind]))
