@@ -22,6 +22,9 @@ TIMEOUT_SECONDS = 30.0
 
 Json = dict[str, Any]
 
+# What ends a whole stream; one that breaks off has none.
+_DONE = "[DONE]"
+
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
@@ -129,7 +132,9 @@ class Endpoint:
     def stream(self, prompt: str) -> Streamed:
         """One streamed answer at temperature 0, each piece with its arrival."""
         body = {"model": self.model, **self._chat_body(prompt), "stream": True}
-        started, pieces, arrivals = time.perf_counter(), [], []
+        pieces: list[str] = []
+        arrivals: list[float] = []
+        started = time.perf_counter()
         with (
             self._reaching(),
             httpx_sse.connect_sse(self._http, "POST", "/v1/chat/completions", json=body) as events,
@@ -138,11 +143,13 @@ class Endpoint:
                 events.response.read()
             _check(events.response)
             for event in events.iter_sse():
+                if event.data == _DONE:
+                    return Streamed("".join(pieces), tuple(arrivals))
                 piece = _piece(event.data)
                 if piece:
                     arrivals.append(time.perf_counter() - started)
                     pieces.append(piece)
-        return Streamed("".join(pieces), tuple(arrivals))
+        raise EndpointError(f"the stream ended after {len(pieces)} pieces without {_DONE}")
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in order."""
@@ -184,8 +191,6 @@ def _json(response: httpx.Response) -> Json:
 
 
 def _piece(data: str) -> str:
-    if data == "[DONE]":
-        return ""
     try:
         choices = json.loads(data).get("choices") or [{}]
         return str(choices[0].get("delta", {}).get("content") or "")

@@ -157,8 +157,8 @@ def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     Muon halves the steps to full accuracy; it is defined for hidden matrices only.
     """
     named = list(model.named_parameters())
-    matrices = [p for name, p in named if p.dim() == 2 and "embed" not in name]  # noqa: PLR2004
-    others = [p for name, p in named if p.dim() != 2 or "embed" in name]  # noqa: PLR2004
+    matrices = [p for name, p in named if p.dim() == 2 and "embed" not in name]  # noqa: PLR2004 - a matrix has two
+    others = [p for name, p in named if p.dim() != 2 or "embed" in name]  # noqa: PLR2004 - a matrix has two
     return [
         torch.optim.Muon(matrices, lr=MATRIX_LEARNING_RATE, weight_decay=0.01),
         torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0),

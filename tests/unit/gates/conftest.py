@@ -1,0 +1,133 @@
+"""An OpenAI-compatible server of a few lines, right until a test makes it wrong."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from tests.conftest import ROOT
+
+from tidegate.catalog.load import ModelFolder, load_valid
+from tidegate.gates import client
+from tidegate.gates.client import Endpoint
+
+Json = dict[str, Any]
+Answer = tuple[int, bytes]
+
+
+def as_json(value: object, status: int = 200) -> Answer:
+    """A JSON answer."""
+    return status, json.dumps(value).encode()
+
+
+def chunks(*pieces: str) -> bytes:
+    """A stream of chat chunks: a role, the pieces, a finish, and the end."""
+    deltas: list[Json] = [{"role": "assistant"}, *({"content": piece} for piece in pieces), {}]
+    events = [json.dumps({"choices": [{"delta": delta}]}) for delta in deltas]
+    return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode()
+
+
+@dataclass
+class Stub:
+    """What the server says; a test replaces one part of it."""
+
+    model: str = "tiny"
+    health: int = 200
+    chat: Callable[[Json], str] = lambda body: f"echo {body['messages'][-1]['content']}"
+    overrides: dict[str, Answer] = field(default_factory=dict)
+    requests: list[tuple[str, Json]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, path: str, body: Json) -> Answer:
+        """Status and body for a request."""
+        self.requests.append((path, body))
+        if path in self.overrides:
+            return self.overrides[path]
+        say = getattr(self, f"_say_{path.rpartition('/')[2]}", None)
+        return say(body) if say else as_json({"error": "no such route"}, 404)
+
+    def _say_health(self, _: Json) -> Answer:
+        return self.health, b""
+
+    def _say_models(self, _: Json) -> Answer:
+        return as_json({"data": [{"id": self.model}]})
+
+    def _say_completions(self, body: Json) -> Answer:
+        said = self.chat(body)
+        if body.get("stream"):
+            return 200, chunks(*said.split(" "))
+        return as_json({"choices": [{"message": {"content": said}}]})
+
+    def _say_embeddings(self, body: Json) -> Answer:
+        rows = [{"index": i, "embedding": letters(t)} for i, t in enumerate(body["input"])]
+        return as_json({"data": rows[::-1]})
+
+    def _say_rerank(self, body: Json) -> Answer:
+        return as_json({"results": ranked(body["query"], body["documents"])})
+
+
+def letters(text: str) -> list[float]:
+    """A toy embedding: how often each letter occurs."""
+    return [float(text.lower().count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+
+def ranked(query: str, documents: list[str]) -> list[Json]:
+    """A toy ranking by shared words, in the order of the documents."""
+    words = set(query.lower().split())
+    scores = [len(words & set(document.lower().split())) for document in documents]
+    return [{"index": i, "relevance_score": score} for i, score in enumerate(scores)]
+
+
+def handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
+    """A handler that asks the stub."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            stub.headers.append(dict(self.headers))
+            status, body = stub.answer(self.path, json.loads(self.rfile.read(length) or b"{}"))
+            self.send_response(status)
+            stream = body.startswith(b"data: ")
+            self.send_header("Content-Type", "text/event-stream" if stream else "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = _reply  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the test says what matters."""
+
+    return Handler
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A running server."""
+    made = Stub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(made))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def endpoint(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """The server as the gates speak to it; what stalls is given up soon."""
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 5.0)
+    with Endpoint(stub.url, stub.model, max_tokens=16) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def models() -> dict[str, ModelFolder]:
+    """The models of this repository."""
+    return load_valid(ROOT).models
