@@ -4,6 +4,7 @@ import ast
 import re
 import statistics
 import subprocess
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +154,18 @@ def test_no_file_names_a_package_registry() -> None:
     found = [name(p) for p in tracked() if hosts.search(p.read_text(errors="ignore"))]
 
     assert found == []
+
+
+def test_every_dependency_has_a_reason() -> None:
+    """Each package that is asked for by name has its row in docs/explanation/dependencies.md."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"].values()
+    asked = [*project["project"]["dependencies"], *(name for group in groups for name in group)]
+    names = {match[0] for name in asked if (match := re.match(r"[\w-]+", name))}
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
+
+    assert names - {name.strip() for row in rows for name in row.split(",")} == set()
 
 
 def test_no_file_is_a_copy_of_another() -> None:

@@ -69,7 +69,10 @@ def test_the_transcript_in_the_tutorial_is_what_the_demo_shows(clone: Clone) -> 
     assert shape(TRANSCRIPT.read_text()) == shape(shown)
 
 
-PAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.md"))
+PAGES = [
+    Path("CONTRIBUTING.md"),
+    *sorted(path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.md")),
+]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(ROOT / page)], ids=str)
@@ -79,7 +82,7 @@ def test_every_command_of_a_page_runs(page: Path, clone: Clone) -> None:
     run_all(clone.root / page, clone)
 
 
-@pytest.mark.parametrize("page", [Path("README.md"), Path("CONTRIBUTING.md"), *PAGES], ids=str)
+@pytest.mark.parametrize("page", [Path("README.md"), Path("SECURITY.md"), *PAGES], ids=str)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     """Relative links name files of this repository."""
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", (ROOT / page).read_text())
