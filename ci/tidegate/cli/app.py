@@ -23,6 +23,7 @@ from tidegate.manifests.render import render, render_all
 from tidegate.manifests.units import find_units, read_unit
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 app = typer.Typer(
     name="tidegate",
@@ -170,15 +171,18 @@ def models_fit(name: ModelName, root: Root = None, json: Json = False) -> None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    """End as Ctrl-C does, so that every block cleans up."""
+    """End as Ctrl-C does, so that every block cleans up; a second signal cannot cut that short."""
     del signum, frame
+    for name in STOPPING:
+        signal.signal(name, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main() -> NoReturn:
     """Run the command; findings exit 1, what could not be checked exits 2, Ctrl-C 130."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    for name in STOPPING:
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup asks
+            signal.signal(name, _interrupt)
     try:
         app(standalone_mode=True)
         code: int | str | None = 0
