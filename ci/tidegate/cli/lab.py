@@ -14,6 +14,7 @@ from tidegate.cli.output import TerminalReporter, columns, console, print_json
 from tidegate.lab.demo import prepare, run_demo
 from tidegate.lab.fork import lab_model
 from tidegate.lab.paths import Lab
+from tidegate.lab.process import end_left
 from tidegate.lab.server import read_servers, start_all, stop
 from tidegate.oci import short, write_atomically
 
@@ -49,10 +50,11 @@ def up(
 
 @app.command()
 def down(root: Root = None) -> None:
-    """End every server of the lab, by pid."""
+    """End every server of the lab, and what a killed run left, by pid."""
     lab = _lab(root)
     with lab.locked():
         ended = [server.name for server in read_servers(lab) if stop(lab, server.name)]
+        ended += end_left(lab.logs)
     console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
 
 

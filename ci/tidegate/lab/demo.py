@@ -12,6 +12,7 @@ from tidegate.gates.run import run_gates
 from tidegate.lab.environment import engine_contents, install, pack_engine
 from tidegate.lab.fork import lab_model, make_fork
 from tidegate.lab.paths import Lab
+from tidegate.lab.process import end_left
 from tidegate.lab.reporter import Reporter
 from tidegate.lab.server import Server, read_servers, serving, stop
 from tidegate.lab.training_runs import CHAT, DEGRADED, MODELS, pack_model, train
@@ -41,6 +42,7 @@ class Artifacts:
 
 def prepare(lab: Lab, reporter: Reporter, *, reuse: bool) -> Artifacts:
     """Install the engine, train the models and pack all of it."""
+    end_left(lab.logs)
     with reporter.step("Install the engine: vLLM for CPUs, from hashed pins"):
         install(lab)
     with reporter.step("Train the models: a generator, its degraded twin, a reranker"):

@@ -1,6 +1,7 @@
 """Processes that the lab starts, and that it ends by pid however it ends itself."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from tidegate.findings import CouldNotCheckError, cannot_check
+from tidegate.findings import cannot_check
+from tidegate.oci import write_atomically
 
 # vLLM drains for 10 s; a server has been seen to stay for minutes after SIGTERM, so it is ended.
 GRACE_SECONDS = 20.0
@@ -26,6 +28,20 @@ def last_lines(log: Path, count: int = _LAST_LINES) -> str:
     return " | ".join(kept) or "an empty log"
 
 
+def started(pid: int) -> float | None:
+    """Seconds from the boot to a process's start; None where it does not live.
+
+    With its pid it names one process: no change of the clock moves it.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return round(process.create_time() - psutil.boot_time(), 2)
+    except psutil.NoSuchProcess:
+        return None
+
+
 def group_members(pgid: int) -> list[psutil.Process]:
     """Living processes of a process group."""
     members = []
@@ -37,7 +53,10 @@ def group_members(pgid: int) -> list[psutil.Process]:
 
 
 def end_group(pid: int, grace: float = GRACE_SECONDS) -> None:
-    """End a group by its leader's pid: SIGTERM to the leader, after the grace SIGKILL to all."""
+    """End a group by its leader's pid: SIGTERM to the leader, after the grace SIGKILL to all.
+
+    Children whose leader is gone get the SIGTERM themselves.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
@@ -45,10 +64,22 @@ def end_group(pid: int, grace: float = GRACE_SECONDS) -> None:
         exit_code(pid)
         if not group_members(pid):
             return
-        time.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        if started(pid) is None:
+            _kill_all(pid, signal.SIGTERM)
+        time.sleep(0.05)
+    _kill_all(pid, signal.SIGKILL)
     exit_code(pid)
+
+
+def _kill_all(pgid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pgid, number)
+
+
+def end_recorded(pid: int, created: float) -> None:
+    """End a group that was recorded; nothing where another process has its pid by now."""
+    if started(pid) in {created, None}:
+        end_group(pid)
 
 
 def exit_code(pid: int) -> int | None:
@@ -63,20 +94,33 @@ def spawn(command: list[str], log: Path, env: Mapping[str, str] | None = None) -
     """Start a command as the leader of a group of its own, its output in `log`; returns its pid.
 
     Not `subprocess`: a server outlives the object, and sometimes the process, that started it.
+
+    Raises:
+        CouldNotCheckError: there is no such program, or it cannot be run.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.posix_spawn(
-        command[0],
-        command,
-        {**os.environ, **(env or {})},
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
+    try:
+        return os.posix_spawn(
+            command[0],
+            command,
+            {**os.environ, **(env or {})},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+    except OSError as error:
+        raise cannot_check(
+            command[0],
+            log.stem,
+            "cannot be started",
+            wanted="a program",
+            found=os.strerror(error.errno or 0).lower(),
+            next_step="install it again",
+        ) from None
 
 
 def run_logged(
@@ -105,6 +149,8 @@ def run_all_logged(
     try:
         for log, command in commands.items():
             running[log] = spawn(command, log, env)
+            record = json.dumps([running[log], started(running[log])])
+            write_atomically(_record(log), record.encode())
         while running:
             time.sleep(0.1)
             watch()
@@ -116,20 +162,30 @@ def run_all_logged(
     finally:
         for pid in running.values():
             end_group(pid)
+        for log in commands:
+            _record(log).unlink(missing_ok=True)
+
+
+def _record(log: Path) -> Path:
+    return log.with_suffix(".pid")
+
+
+def end_left(logs: Path) -> list[str]:
+    """End the commands that a killed run left, by the records beside their logs; their names."""
+    records = sorted(logs.glob("*.pid"))
+    for record in records:
+        end_recorded(*json.loads(record.read_text()))
+        record.unlink()
+    return [record.stem for record in records]
 
 
 def _require_success(command: list[str], log: Path, code: int) -> None:
     if code:
-        raise failed(" ".join([Path(command[0]).name, *command[1:3]]), log, code)
-
-
-def failed(name: str, log: Path, code: int) -> CouldNotCheckError:
-    """The error for a process that ended with a failure."""
-    return cannot_check(
-        log,
-        name,
-        "failed",
-        wanted="exit 0",
-        found=f"exit {code}: {last_lines(log)}",
-        next_step="read the log",
-    )
+        raise cannot_check(
+            log,
+            " ".join([Path(command[0]).name, *command[1:3]]),
+            "failed",
+            wanted="exit 0",
+            found=f"exit {code}: {last_lines(log)}",
+            next_step="read the log",
+        )

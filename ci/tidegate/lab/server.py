@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +17,15 @@ import psutil
 from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.lab.paths import Lab
-from tidegate.lab.process import end_group, exit_code, failed, last_lines, spawn
+from tidegate.lab.process import (
+    end_group,
+    end_recorded,
+    exit_code,
+    group_members,
+    last_lines,
+    spawn,
+    started,
+)
 from tidegate.oci import Layout, write_atomically
 
 HOST = "127.0.0.1"
@@ -37,7 +45,10 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A started server; `created` tells its pid from a later process of the same number."""
+    """A started server; `created` tells its pid from a later process of the same number.
+
+    It counts seconds from the boot, as `tidegate.lab.process.started` does.
+    """
 
     name: str
     model: str
@@ -56,35 +67,40 @@ class Server:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            return process.create_time() == self.created and (
-                process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+        return started(self.pid) == self.created
 
 
-def choose_port(wanted: int = 0) -> int:
-    """A free port on loopback: `wanted`, or any for 0.
+def choose_ports(count: int, first: int = 0, own: Collection[int] = ()) -> list[int]:
+    """Different free ports on loopback: `first` and those after it, or any for 0.
+
+    Those of `own` count as free: the caller ends what listens there.
 
     Raises:
-        CouldNotCheckError: the wanted port is taken.
+        CouldNotCheckError: a port is taken, or is none.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError as error:
-            raise cannot_check(
-                f"{HOST}:{wanted}",
-                "port",
-                "cannot be used",
-                wanted="a free port",
-                found=os.strerror(error.errno or 0).lower(),
-                next_step="name another with --port, or leave it out",
-            ) from None
-        return int(probe.getsockname()[1])
+    wanted = range(first, first + count) if first else [0] * count
+    with contextlib.ExitStack() as probes:  # all at once, else two may be the same
+        return [
+            port if port in own else _bind(probes.enter_context(socket.socket()), port)
+            for port in wanted
+        ]
+
+
+def _bind(probe: socket.socket, port: int) -> int:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        found = os.strerror(error.errno or 0).lower() if isinstance(error, OSError) else "none"
+        raise cannot_check(
+            f"{HOST}:{port}",
+            "port",
+            "cannot be used",
+            wanted="a free port",
+            found=found,
+            next_step="name another with --port, or leave it out",
+        ) from None
+    return int(probe.getsockname()[1])
 
 
 def _state(lab: Lab, name: str) -> Path:
@@ -99,10 +115,10 @@ def unpacked(lab: Lab, digest: str) -> Path:
     return folder
 
 
-def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int = 0) -> Server:
-    """Start vLLM on a packed model; it is not healthy yet."""
+def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Server:
+    """Start vLLM on a packed model, on a free port; it is not healthy yet."""
     stop(lab, name)
-    port, log = choose_port(port), lab.logs / f"{name}.log"
+    log = lab.logs / f"{name}.log"
     command = [
         str(lab.python), "-m", "vllm.entrypoints.openai.api_server",
         "--config", str(model.folder / model.spec.engine_config),
@@ -110,13 +126,16 @@ def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int = 0) -
     ]  # fmt: skip
     # vLLM leaves sockets in the temporary folder when it is killed; a short path, as sockets need.
     scratch = tempfile.mkdtemp(prefix="tidegate-")
-    pid = spawn(command, log, ENVIRONMENT | {"TMPDIR": scratch})
+    pid = None
     try:
-        created = psutil.Process(pid).create_time()
+        pid = spawn(command, log, ENVIRONMENT | {"TMPDIR": scratch})
+        created = started(pid) or 0.0  # it may have died already
         server = Server(name, model.name, digest, pid, created, port, str(log), scratch)
         write_atomically(_state(lab, name), json.dumps(asdict(server)).encode())
     except BaseException:
-        end_group(pid)
+        if pid:
+            end_group(pid)
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
     return server
 
@@ -132,20 +151,31 @@ def stop(lab: Lab, name: str) -> bool:
     if not path.exists():
         return False
     server = Server(**json.loads(path.read_text()))
-    if server.alive:
-        end_group(server.pid)
+    end_recorded(server.pid, server.created)
     shutil.rmtree(server.scratch, ignore_errors=True)
     path.unlink(missing_ok=True)
     return True
 
 
-def _answer(url: str) -> str | None:
+def _fault(server: Server) -> str | None:
     """What is wrong with the server's health; None when it is well."""
     try:
-        status = httpx.get(f"{url}/health", timeout=2, trust_env=False).status_code
+        status = httpx.get(f"{server.url}/health", timeout=2, trust_env=False).status_code
     except httpx.HTTPError as error:
         return type(error).__name__
-    return None if status == _OK else f"HTTP {status}"
+    if status != _OK:
+        return f"HTTP {status}"
+    return None if _listens(server) else "an answer of another process"
+
+
+def _listens(server: Server) -> bool:
+    """Whether the port is the server's own: what it answers will be proof of its model."""
+    for process in group_members(server.pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in process.net_connections("tcp"):
+                if one.status == psutil.CONN_LISTEN and one.laddr.port == server.port:
+                    return True
+    return False
 
 
 def wait_healthy(server: Server, seconds: float = HEALTHY_SECONDS) -> None:
@@ -155,7 +185,7 @@ def wait_healthy(server: Server, seconds: float = HEALTHY_SECONDS) -> None:
         CouldNotCheckError: it died, with its last log lines, or did not become healthy in time.
     """
     deadline = time.monotonic() + seconds
-    while fault := _answer(server.url):
+    while fault := _fault(server):
         if not server.alive:
             raise _died(server)
         if time.monotonic() > deadline:
@@ -167,11 +197,19 @@ def wait_healthy(server: Server, seconds: float = HEALTHY_SECONDS) -> None:
                 found=f"{fault}; {last_lines(Path(server.log))}",
                 next_step="read the log",
             )
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 def _died(server: Server) -> CouldNotCheckError:
-    return failed(server.name, Path(server.log), exit_code(server.pid) or 1)
+    code = exit_code(server.pid)
+    return cannot_check(
+        server.log,
+        server.name,
+        "ended before it was healthy",
+        wanted="a running server",
+        found=f"{'no process' if code is None else f'exit {code}'}: {last_lines(Path(server.log))}",
+        next_step="read the log",
+    )
 
 
 @contextlib.contextmanager
@@ -197,13 +235,15 @@ def start_all(
 ) -> dict[str, Server]:
     """As `serving`, but left running; none is left where one does not become healthy."""
     servers: dict[str, Server] = {}
+    own = [server.port for server in read_servers(lab) if server.alive and server.name in wanted]
+    ports = choose_ports(len(wanted), port, own)
     try:
-        for i, (name, (model, digest)) in enumerate(wanted.items()):
-            servers[name] = start(lab, name, model, digest, port + i if port else 0)
+        for (name, (model, digest)), free in zip(wanted.items(), ports, strict=True):
+            servers[name] = start(lab, name, model, digest, free)
         for server in servers.values():
             wait_healthy(server)
     except BaseException:
-        for name in servers:
+        for name in wanted:
             stop(lab, name)
         raise
     return servers
