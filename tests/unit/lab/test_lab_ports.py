@@ -1,0 +1,41 @@
+"""Ports of the lab's servers: free, different, and told where they are not."""
+
+import pytest
+from tests.unit.lab.conftest import one_line, taken
+
+from tidegate.findings import CouldNotCheckError
+from tidegate.lab.server import HOST, choose_ports
+
+
+def test_any_ports_are_free_and_different() -> None:
+    """Two servers at one port would answer for each other."""
+    ports = choose_ports(200)
+
+    assert len(set(ports)) == 200
+
+
+def test_named_ports_follow_each_other() -> None:
+    """The first is the caller's choice."""
+    (first,) = choose_ports(1)
+
+    assert choose_ports(2, first) == [first, first + 1]
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_port_in_use_is_one_line(before: int) -> None:
+    """Also where it is not the first one's."""
+    with taken() as port, pytest.raises(CouldNotCheckError) as failed:
+        choose_ports(2, port - before)
+
+    assert one_line(failed) == (
+        f"127.0.0.1:{port}: port: cannot be used; "
+        "wanted a free port, found address already in use - "
+        "name another with --port, or leave it out"
+    )
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_a_number_that_is_no_port_is_one_line(port: int) -> None:
+    """No traceback of the socket module."""
+    with pytest.raises(CouldNotCheckError, match=rf"{HOST}:{port}: port: cannot be used"):
+        choose_ports(1, port)
