@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tidegate.cli import main
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("models", "base", "overlays", "clusters", "tests/golden")
+
+
+def _group(nodeid: str) -> str:
+    """The real lab is shared, so one worker runs its tests; all others go where there is room."""
+    return "lab" if nodeid.startswith("tests/lab/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """How tests are spread: xdist's own groups lose their names under this pytest."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _group  # noqa: SLF001 - the one method that xdist has for this
+    return scheduler
 
 
 @dataclass(frozen=True)

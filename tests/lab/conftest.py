@@ -16,8 +16,6 @@ from tidegate.lab.paths import Lab
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 600
-# Its tests share one lab, so one worker runs them, one after the other.
-ONE_WORKER = pytest.mark.xdist_group("lab")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,10 @@ import signal
 import subprocess
 import time
 
-from tests.lab.conftest import ONE_WORKER, Clone
+from tests.lab.conftest import Clone
 
 from tidegate.lab.demo import TWIN
 from tidegate.lab.process import group_members
-
-pytestmark = ONE_WORKER
 
 START_SECONDS = 120
 

@@ -4,9 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.lab.conftest import ONE_WORKER, ROOT, Clone
-
-pytestmark = ONE_WORKER
+from tests.lab.conftest import ROOT, Clone
 
 BLOCK = re.compile(r"^```console\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
 TRANSCRIPT = ROOT / "docs" / "tutorial" / "demo.txt"

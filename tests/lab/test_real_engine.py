@@ -6,15 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.lab.conftest import ONE_WORKER, ROOT, Clone
+from tests.lab.conftest import ROOT, Clone
 
 from tidegate.catalog.load import load_valid
 from tidegate.findings import CouldNotCheckError
 from tidegate.lab.paths import Lab
 from tidegate.lab.server import read_servers, start_all
 from tidegate.lab.training_runs import pack_model
-
-pytestmark = ONE_WORKER
 
 
 def test_the_committed_argument_list_is_the_installed_engines(prepared: Lab) -> None:

@@ -5,7 +5,7 @@ The first gates ask one question at a time; load is not measured here.
 
 from collections.abc import Iterator
 
-from tidegate.catalog.evals import Questions
+from tidegate.catalog.evals import Questions, Structured
 from tidegate.catalog.load import ModelFolder
 from tidegate.gates.client import Endpoint, EndpointError, Streamed
 from tidegate.gates.measure import seconds, share
@@ -15,8 +15,11 @@ STREAMS = 20
 
 
 def _prompts(model: ModelFolder) -> list[str]:
-    cases = [c for e in model.evals if isinstance(e.spec, Questions) for c in e.spec.cases]
-    return [case.prompt for case in cases[:STREAMS]]
+    """Those with the longest answers: a busy server sends a few tokens together in one piece."""
+    sets = [e.spec for e in model.evals if isinstance(e.spec, Questions | Structured)]
+    cases = [case for one in sets for case in one.cases]
+    longest = sorted(cases, key=lambda case: len(str(case.answer)), reverse=True)
+    return [case.prompt for case in longest[:STREAMS]]
 
 
 def check_streaming(endpoint: Endpoint, model: ModelFolder) -> Iterator[Measurement]:

@@ -1,4 +1,4 @@
-"""`tidegate gate run`: a verdict as table or JSON, evidence where a release is named, exit codes."""
+"""`tidegate gate run`: a verdict as a table or JSON, evidence of a named release, exit codes."""
 
 import json
 from pathlib import Path

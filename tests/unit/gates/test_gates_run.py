@@ -156,6 +156,20 @@ def test_an_answer_in_one_piece_was_not_streamed(
     assert by_name(verdict)["streaming/streamed"].samples == STREAMS
 
 
+def test_the_longest_answers_are_streamed(
+    stub: Stub, endpoint: Endpoint, chat: ModelFolder
+) -> None:
+    """A busy server may send a short answer whole, though it streams."""
+    known = answers(chat)
+
+    run_gates(endpoint, chat)
+
+    streamed = [b["messages"][-1]["content"] for _, b in stub.requests if b.get("stream")]
+    assert len(streamed) == STREAMS
+    shortest = min(len(known[prompt]) for prompt in streamed)
+    assert all(len(text) <= shortest for p, text in known.items() if p not in streamed)
+
+
 def test_a_server_that_only_errs_fails_and_holds(
     stub: Stub, endpoint: Endpoint, chat: ModelFolder
 ) -> None:
