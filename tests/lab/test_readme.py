@@ -9,7 +9,8 @@ from tests.lab.conftest import ROOT, Clone
 BLOCK = re.compile(r"^```console\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
 TRANSCRIPT = ROOT / "docs" / "tutorial" / "demo.txt"
 # The models are trained by then, by the same code, so the demo need not train them again.
-INSTEAD = {"scripts/demo": "scripts/demo --fast --transcript .lab/demo.txt"}
+DEMO, TOLD = "scripts/demo", ".lab/demo.txt"
+INSTEAD = {DEMO: f"{DEMO} --fast --transcript {TOLD}"}
 # This test is part of what it would run.
 ITSELF = "scripts/test"
 
@@ -27,7 +28,8 @@ def commands(page: Path) -> list[str]:
 def run_all(page: Path, clone: Clone) -> None:
     """Run a page's commands; the first that fails says what it said."""
     for command in commands(page):
-        if command == ITSELF:
+        ran_before = command == DEMO and (clone.root / TOLD).exists()
+        if command == ITSELF or ran_before:
             continue
         done = clone.run(INSTEAD.get(command, command))
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -35,7 +37,7 @@ def run_all(page: Path, clone: Clone) -> None:
 
 def shape(transcript: str) -> list[str]:
     """A transcript without what differs between two runs: digests, numbers, layout, reuse."""
-    lines = [re.sub(r"[0-9a-f]{12,}", "#", line) for line in transcript.splitlines()]
+    lines = [re.sub(r"\b[0-9a-f]{7,}\b", "#", line) for line in transcript.splitlines()]
     lines = [re.sub(r"\d+([.:e+-]*\d+)*", "0", line) for line in lines]
     lines = [re.sub(r"[\s━─┃│┏┓┡┩└┘├┤┬┴┼╇┳]+", " ", line).strip() for line in lines]
     return [line for line in lines if line and not line.startswith("reused")]
@@ -45,7 +47,7 @@ def test_the_readme_says_the_two_commands_first(clone: Clone) -> None:
     """A newcomer needs two commands, and CI runs the second."""
     first, second, *_ = commands(clone.root / "README.md")
 
-    assert (first, second) == ("scripts/demo", ITSELF)
+    assert (first, second) == (DEMO, ITSELF)
     assert f"exec {ITSELF}" in (clone.root / ".ci" / "run").read_text()
 
 
@@ -62,7 +64,7 @@ def test_every_command_of_the_readme_runs(clone: Clone) -> None:
 
 def test_the_transcript_in_the_tutorial_is_what_the_demo_shows(clone: Clone) -> None:
     """It is generated; a change of what the demo tells is a change of this file."""
-    shown = (clone.root / ".lab" / "demo.txt").read_text()
+    shown = (clone.root / TOLD).read_text()
 
     assert shape(TRANSCRIPT.read_text()) == shape(shown)
 
