@@ -19,6 +19,8 @@ from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 
 T = TypeVar("T", Model, Service, Environment, Cluster)
 
+EXAMPLES = "examples"  # in overlays/, beside the environments; rendered and never promoted
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
@@ -143,7 +145,8 @@ def _expected_files(root: Path, pattern: str) -> Iterator[Path]:
     """The file that `pattern` asks for in every folder that should have one."""
     folder, _, file = pattern.partition("/*/")
     for child in sorted((root / folder).glob("*/")):
-        yield child / file
+        if child != root / "overlays" / EXAMPLES:
+            yield child / file
 
 
 def _read_model_folder(

@@ -10,7 +10,7 @@ import typer
 from rich.markdown import Markdown
 
 from tidegate.catalog.checks import check_model
-from tidegate.catalog.load import ModelFolder, find_root, load, load_valid
+from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
 from tidegate.cli import lab, release
@@ -20,7 +20,7 @@ from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, 
 from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
 from tidegate.manifests.render import render, render_all
-from tidegate.manifests.units import find_units, read_unit
+from tidegate.manifests.units import Source, find_folders, find_units, read_unit
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,7 +59,8 @@ def check(root: Root = None, json: Json = False) -> None:
 @app.command("render")
 def render_command(
     unit: Annotated[
-        str | None, typer.Argument(help="<environment>/<service>; all if left out.")
+        str | None,
+        typer.Argument(help="<environment>/<service>, examples/<name> or clusters/<name>."),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Write golden files and schemas instead of printing.")
@@ -68,28 +69,26 @@ def render_command(
 ) -> None:
     """Print what Argo CD would apply, or update the committed golden files and schemas."""
     catalog = load_valid(find_root(root or Path.cwd()))
+    if unit:
+        sys.stdout.write(render(_source(catalog, unit)).text)
+        return
+    units, findings = find_units(catalog)
+    rendered, more = render_all([*units, *find_folders(catalog.root)])
+    if not update:
+        sys.stdout.write("---\n".join(one.text for one in rendered))
+    if findings or more:
+        raise FindingsError([*findings, *more])
     if update:
-        units, findings = find_units(catalog)
-        rendered, more = render_all(units)
-        if findings or more:
-            raise FindingsError([*findings, *more])
         write_schemas(catalog.root)
         update_golden(catalog.root, rendered)
         console.print(f"{len(rendered)} golden files are up to date")
-        return
-    if unit:
-        sys.stdout.write(render(read_unit(catalog, *_split(unit))).text)
-        return
-    units, findings = find_units(catalog)
-    rendered, more = render_all(units)
-    sys.stdout.write("---\n".join(one.text for one in rendered))
-    if findings or more:
-        raise FindingsError([*findings, *more])
 
 
-def _split(unit: str) -> tuple[str, str]:
-    environment, _, service = unit.partition("/")
-    return environment, service
+def _source(catalog: Catalog, name: str) -> Source:
+    """The unit, example or cluster of a name; raises FindingsError where there is none."""
+    folders = {folder.name: folder for folder in find_folders(catalog.root)}
+    environment, _, service = name.partition("/")
+    return folders.get(name) or read_unit(catalog, environment, service)
 
 
 @models.command("list")

@@ -4,21 +4,21 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from tidegate.catalog.checks import check_catalog, offers
 from tidegate.catalog.load import Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
+from tidegate.manifests.clusters import check_cluster
+from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
+from tidegate.manifests.pods import Object, check_drain, title
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
-from tidegate.manifests.units import Unit, find_units
+from tidegate.manifests.units import Unit, find_folders, find_units
 
 _SENTINEL = re.compile(r"REPLACE_ME-\S+")
-
-Object = dict[str, Any]
 
 
 def check_repository(root: Path) -> list[Finding]:
@@ -26,16 +26,20 @@ def check_repository(root: Path) -> list[Finding]:
     catalog, findings = load(root)
     units, unit_findings = find_units(catalog)
     rendered, render_findings = render_all(units)
-    findings += check_catalog(catalog) + unit_findings + render_findings
+    folders, folder_findings = render_all(find_folders(root))
+    findings += check_catalog(catalog) + unit_findings + render_findings + folder_findings
     findings += [fault for one in rendered for fault in check_rendered(one)]
     findings += [*_check_clusters(catalog, units), *_check_owners(rendered)]
+    for one in folders:
+        cluster = one.unit.folder.startswith("clusters/")
+        findings += check_cluster(one, catalog, rendered) if cluster else check_example(one)
     findings += check_schemas(root)
-    if not render_findings and not unit_findings:
-        findings += check_golden(root, rendered)
+    if not render_findings and not unit_findings and not folder_findings:
+        findings += check_golden(root, [*rendered, *folders])
     return sorted(set(findings))
 
 
-def check_rendered(rendered: Rendered) -> list[Finding]:
+def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
     """Findings of one unit's objects: sentinels, namespace, references, drain time."""
     file = rendered.unit.file
     return [
@@ -47,17 +51,20 @@ def check_rendered(rendered: Rendered) -> list[Finding]:
             fault
             for one in rendered.objects
             if one["kind"] == "Deployment"
-            for fault in _check_drain(one, rendered.unit, file)
+            for fault in check_drain(
+                one, one["spec"]["template"]["spec"], _shutdown_timeout(rendered.unit), file
+            )
         ),
     ]
 
 
-def title(one: Object) -> str:
-    """`Kind/name`, as findings call an object."""
-    return f"{one['kind']}/{one['metadata']['name']}"
+def _shutdown_timeout(unit: Unit) -> int:
+    """In seconds; a value of another type has its own finding."""
+    drain = unit.model.engine.get("shutdown-timeout")
+    return drain if isinstance(drain, int) else 0
 
 
-def _check_sentinels(rendered: Rendered, file: str) -> Iterator[Finding]:
+def _check_sentinels(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
     """Both ways: none survives a release, and both are there for a release to replace."""
     found = set(_SENTINEL.findall(rendered.text))
     wanted = set() if rendered.unit.release else {ENGINE, MODEL}
@@ -73,7 +80,7 @@ def _check_sentinels(rendered: Rendered, file: str) -> Iterator[Finding]:
     )
 
 
-def _check_namespace(rendered: Rendered, file: str) -> Iterator[Finding]:
+def _check_namespace(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
     wanted = rendered.unit.environment.spec.namespace
     for one in rendered.objects:
         found = one["metadata"].get("namespace")
@@ -138,30 +145,6 @@ def _selector(one: Object) -> dict[str, str] | None:
             return None
 
 
-# Time the engine needs to tear down after the last request; see base/engine/deployment.yaml.
-TEARDOWN_SECONDS = 15
-
-
-def _check_drain(deployment: Object, unit: Unit, file: str) -> Iterator[Finding]:
-    """Grace >= preStop + shutdown-timeout + teardown, so that no request is cut off."""
-    pod = deployment["spec"]["template"]["spec"]
-    grace = pod.get("terminationGracePeriodSeconds", 30)
-    for container in pod["containers"]:
-        hook = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-        drain = unit.model.engine.get("shutdown-timeout")
-        drain = drain if isinstance(drain, int) else 0  # another type has its own finding
-        needed = int(hook.get("seconds", 0)) + drain + TEARDOWN_SECONDS
-        if not drain or grace < needed:
-            yield Finding(
-                file,
-                f"{title(deployment)}/{container['name']}",
-                "requests are cut off at shutdown",
-                f"shutdown-timeout > 0 and terminationGracePeriodSeconds >= {needed}",
-                f"shutdown-timeout {drain}, grace {grace}",
-                "raise the grace period or lower shutdown-timeout in engine.yaml",
-            )
-
-
 def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
     """Each unit's model fits on a cluster of its environment."""
     for unit in units:
@@ -179,7 +162,7 @@ def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
             )
 
 
-def _check_owners(rendered: list[Rendered]) -> Iterator[Finding]:
+def _check_owners(rendered: list[Rendered[Unit]]) -> Iterator[Finding]:
     """No object is rendered by two units: two Argo CD applications would fight over it."""
     owners: Counter[tuple[str, str, str]] = Counter()
     for one in rendered:

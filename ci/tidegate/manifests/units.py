@@ -2,13 +2,48 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from ruamel.yaml.error import YAMLError
 
-from tidegate.catalog.load import Catalog, ModelFolder
+from tidegate.catalog.load import EXAMPLES, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
 from tidegate.manifests.release import Release, read_kustomization, read_release
+
+
+class Source(Protocol):
+    """A folder of the repository that Kustomize renders on its own."""
+
+    @property
+    def root(self) -> Path:
+        """The repository."""
+
+    @property
+    def name(self) -> str:
+        """Two words with a slash between them; its golden file is called so."""
+
+    @property
+    def folder(self) -> str:
+        """The folder, relative to the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A cluster, or an example of a way to serve: rendered and checked, never promoted."""
+
+    root: Path
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """`examples/<name>` or `clusters/<name>`."""
+        return self.folder.removeprefix("overlays/")
+
+    @property
+    def file(self) -> str:
+        """Its kustomization, relative to the repository."""
+        return f"{self.folder}/kustomization.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +82,19 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
         key=lambda folder: (rank.get(folder.parent.name, len(rank)), folder.parts),
     )
     for folder in folders:
+        if folder.parent.name == EXAMPLES:
+            continue
         try:
             units.append(read_unit(catalog, folder.parent.name, folder.name))
         except FindingsError as error:
             findings.extend(error.findings)
     return units, findings
+
+
+def find_folders(root: Path) -> list[Folder]:
+    """The examples of `overlays/examples` and the clusters of `clusters`, by name."""
+    found = [*root.glob(f"overlays/{EXAMPLES}/*/"), *root.glob("clusters/*/")]
+    return [Folder(root, path.relative_to(root).as_posix()) for path in sorted(found)]
 
 
 def read_unit(catalog: Catalog, environment: str, service: str) -> Unit:

@@ -1,0 +1,223 @@
+"""What must hold in a cluster's Argo CD objects, and between them and the units it runs."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tidegate.catalog.load import Catalog
+from tidegate.findings import Finding
+from tidegate.manifests.argocd import NotUnderstoodError, applications
+from tidegate.manifests.render import Rendered
+from tidegate.manifests.units import Folder, Unit
+
+Object = Mapping[str, Any]
+
+# A chart's version or a tag: three numbers, nothing that a registry may resolve in two ways.
+_EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
+_LISTS = ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist")
+
+
+def check_cluster(
+    rendered: Rendered[Folder], catalog: Catalog, units: Sequence[Rendered[Unit]]
+) -> list[Finding]:
+    """All findings of one cluster of the catalog; `units` are those of every environment."""
+    file = rendered.unit.file
+    name = rendered.unit.folder.removeprefix("clusters/")
+    if name not in catalog.clusters:
+        return []  # its cluster.yaml has findings of its own
+    environment = catalog.clusters[name].spec.environment
+    own = [one for one in units if one.unit.environment.metadata.name == environment]
+    findings = list(_check_wildcards(rendered.objects, file))
+    try:
+        generated = _generated(rendered.objects, [one.unit.folder for one in units])
+    except NotUnderstoodError as error:
+        return [*findings, _not_understood(file, error)]
+    return [
+        *findings,
+        *_check_versions(generated, file),
+        *_check_policies(generated, file),
+        *_check_projects(generated, rendered.objects, file),
+        *_check_services(generated, own, file),
+        *_check_kinds(rendered.objects, own, file),
+    ]
+
+
+def of_kind(objects: Sequence[Object], kind: str) -> list[Object]:
+    """The objects of one kind."""
+    return [one for one in objects if one["kind"] == kind]
+
+
+def _generated(objects: Sequence[Object], folders: Sequence[str]) -> list[Object]:
+    """Every Application of the cluster: those written down and those generated."""
+    secrets = [
+        one
+        for one in of_kind(objects, "Secret")
+        if one["metadata"].get("labels", {}).get("argocd.argoproj.io/secret-type") == "cluster"
+    ]
+    return of_kind(objects, "Application") + [
+        application
+        for one in of_kind(objects, "ApplicationSet")
+        for secret in secrets
+        for application in applications(one, secret, folders)
+    ]
+
+
+def _not_understood(file: str, error: NotUnderstoodError) -> Finding:
+    return Finding(
+        file,
+        "ApplicationSet",
+        "cannot be worked out",
+        "clusters, list, git directories or a matrix of two, with plain templates",
+        str(error),
+        "rewrite it in these forms, so that it can be checked",
+    )
+
+
+def _check_wildcards(objects: Sequence[Object], file: str) -> Iterator[Finding]:
+    """No AppProject allows what it does not name."""
+    for project in of_kind(objects, "AppProject"):
+        for key in _LISTS:
+            for entry in project["spec"].get(key) or []:
+                values = [entry] if isinstance(entry, str) else entry.values()
+                if any("*" in value for value in values):
+                    yield Finding(
+                        file,
+                        f"AppProject/{project['metadata']['name']}",
+                        f"wildcard in {key}",
+                        "each one by name",
+                        ", ".join(values),
+                        "name what the project needs",
+                    )
+
+
+def _sources(application: Object) -> list[Object]:
+    spec = application["spec"]
+    return list(spec.get("sources") or [spec["source"]])
+
+
+def _check_versions(generated: Sequence[Object], file: str) -> Iterator[Finding]:
+    """A chart, and a folder of another repository, comes in one exact version."""
+    own = _own_repository(generated)
+    for application in generated:
+        for source in _sources(application):
+            version = str(source.get("targetRevision", "none"))
+            if source["repoURL"] != own and not _EXACT.fullmatch(version):
+                yield Finding(
+                    file,
+                    f"Application/{application['metadata']['name']}",
+                    "version is not exact",
+                    "three numbers, as 1.2.3",
+                    version,
+                    "pin the version that was tried",
+                )
+
+
+def _own_repository(generated: Sequence[Object]) -> str:
+    """The repository of the Application that holds the cluster itself."""
+    return next(
+        (str(_sources(one)[0]["repoURL"]) for one in generated if "kind" in one), "no repository"
+    )
+
+
+def _check_policies(generated: Sequence[Object], file: str) -> Iterator[Finding]:
+    """Every Application heals itself, never empties itself, tries again and applies server-side."""
+    for application in generated:
+        policy = application["spec"].get("syncPolicy", {})
+        automated = policy.get("automated", {})
+        options = policy.get("syncOptions", [])
+        respects = "RespectIgnoreDifferences=true" in options
+        wanted = {
+            "automated.selfHeal: true": automated.get("selfHeal") is True,
+            "automated.allowEmpty: false": automated.get("allowEmpty") is False,
+            "retry.backoff": "backoff" in policy.get("retry", {}),
+            "ServerSideApply=true": "ServerSideApply=true" in options,
+            "RespectIgnoreDifferences=true": respects
+            or not application["spec"].get("ignoreDifferences"),
+        }
+        missing = ", ".join(key for key, held in wanted.items() if not held)
+        if missing:
+            yield Finding(
+                file,
+                f"Application/{application['metadata']['name']}",
+                "sync policy is incomplete",
+                missing,
+                "not set",
+                "set it in base/argocd",
+            )
+
+
+def _check_projects(
+    generated: Sequence[Object], objects: Sequence[Object], file: str
+) -> Iterator[Finding]:
+    """Each Application's project is there and allows its sources and its destination."""
+    projects = {one["metadata"]["name"]: one["spec"] for one in of_kind(objects, "AppProject")}
+    for application in generated:
+        spec = application["spec"]
+        project = projects.get(spec["project"], {"sourceRepos": [], "destinations": []})
+        place = {key: spec["destination"].get(key) for key in ("server", "namespace")}
+        wanted = [str(source["repoURL"]) for source in _sources(application)]
+        missing = [url for url in wanted if url not in project["sourceRepos"]]
+        if place not in project["destinations"]:
+            missing.append(f"{place['server']} {place['namespace']}")
+        if missing:
+            yield Finding(
+                file,
+                f"Application/{application['metadata']['name']}",
+                "not allowed by its project",
+                f"sources and destination listed in AppProject/{spec['project']}",
+                ", ".join(missing),
+                "list it in base/argocd, or correct the Application",
+            )
+
+
+def _check_services(
+    generated: Sequence[Object], own: Sequence[Rendered[Unit]], file: str
+) -> Iterator[Finding]:
+    """Each unit of the cluster's environment is one Application, in the environment's namespace."""
+    places = {one.unit.folder: one.unit.environment.spec.namespace for one in own}
+    found = Counter(
+        (source["path"], application["spec"]["destination"].get("namespace"))
+        for application in generated
+        for source in _sources(application)
+        if str(source.get("path", "")).startswith("overlays/")
+    )
+    wanted = Counter(places.items())
+    for path, namespace in sorted(set(found) | set(wanted)):
+        if found[path, namespace] != wanted[path, namespace]:
+            yield Finding(
+                file,
+                str(path),
+                "not run by exactly one Application",
+                f"{wanted[path, namespace]} in namespace {namespace}",
+                str(found[path, namespace]),
+                "correct the labels or the ApplicationSet in base/argocd",
+            )
+
+
+def _check_kinds(
+    objects: Sequence[Object], own: Sequence[Rendered[Unit]], file: str
+) -> Iterator[Finding]:
+    """The services' project allows every kind that their units render."""
+    allowed = {
+        (entry["group"], entry["kind"])
+        for project in of_kind(objects, "AppProject")
+        if project["metadata"]["name"] == "services"
+        for key in _LISTS[2:]
+        for entry in project["spec"].get(key) or []
+    }
+    rendered = {(_group(item), item["kind"]) for one in own for item in one.objects}
+    for group, kind in sorted(rendered - allowed):
+        yield Finding(
+            file,
+            "AppProject/services",
+            "does not allow a kind of its units",
+            f"{group or 'core'} {kind}",
+            "not listed",
+            "add it to base/argocd/appproject-services.yaml, or take it out of the units",
+        )
+
+
+def _group(item: Object) -> str:
+    version = str(item["apiVersion"])
+    return version.rpartition("/")[0]

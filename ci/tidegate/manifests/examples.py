@@ -1,0 +1,130 @@
+"""What must hold in an example: it stands for itself, so it is checked without a catalog."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tidegate.findings import Finding
+from tidegate.manifests.pods import Object, check_drain, pods, title
+from tidegate.manifests.render import Rendered
+from tidegate.manifests.units import Folder
+
+NAMESPACE = "llm-examples"
+CLUSTER_SCOPED = ("EC2NodeClass", "Namespace", "NodePool")
+
+# An engine's container, as this repository and KServe call it.
+_ENGINES = ("engine", "kserve-container", "main")
+_REFERENCE = re.compile(r"\b(?:image|reference|storageUri): (\S+)")
+_PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}|(oci\+native://)?REPLACE_ME-[a-z-]+")
+
+# AWS gives a spot node two minutes from the notice to the end.
+SPOT_TAINT = "tidegate.dev/spot"
+SPOT_NOTICE_SECONDS = 120
+
+
+def check_example(rendered: Rendered[Folder]) -> list[Finding]:
+    """Findings of one example: namespace, images, selectors, drain time, spot nodes."""
+    file = rendered.unit.file
+    objects = rendered.objects
+    return [
+        *_check_namespace(objects, file),
+        *_check_images(rendered.text, file),
+        *_check_selectors(objects, file),
+        *_check_pods(objects, file),
+    ]
+
+
+def _check_namespace(objects: Sequence[Object], file: str) -> Iterator[Finding]:
+    for one in objects:
+        wanted = None if one["kind"] in CLUSTER_SCOPED else NAMESPACE
+        found = one["metadata"].get("namespace")
+        if found != wanted:
+            yield Finding(
+                file,
+                title(one),
+                "in another namespace",
+                str(wanted or "none"),
+                str(found or "none"),
+                "set `namespace:` of the example",
+            )
+
+
+def _check_images(text: str, file: str) -> Iterator[Finding]:
+    """An example runs nothing by tag; what a fork must fill in cannot be pulled by accident."""
+    for reference in sorted(set(_REFERENCE.findall(text))):
+        if not _PINNED.fullmatch(reference):
+            yield Finding(
+                file,
+                reference,
+                "image is not pinned",
+                "a digest, or a name that starts with REPLACE_ME-",
+                "neither",
+                "name it by digest, or leave it to whoever copies the example",
+            )
+
+
+def _check_selectors(objects: Sequence[Object], file: str) -> Iterator[Finding]:
+    """Every Service, disruption budget and pool selects pods of the example."""
+    labels = [found.items() for one in objects for found, _ in pods(one)]
+    for one in objects:
+        selector = _selector(one)
+        if selector is not None and not any(
+            selector and selector.items() <= found for found in labels
+        ):
+            yield Finding(
+                file,
+                title(one),
+                "selects no pod",
+                "labels of the example's pods",
+                ", ".join(f"{key}={value}" for key, value in selector.items()) or "nothing",
+                "correct the selector",
+            )
+
+
+def _selector(one: Object) -> dict[str, str] | None:
+    match one["kind"]:
+        case "Service":
+            return dict(one["spec"].get("selector", {}))
+        case "InferencePool" | "PodDisruptionBudget":
+            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
+        case _:
+            return None
+
+
+def _check_pods(objects: Sequence[Object], file: str) -> Iterator[Finding]:
+    """Engines end their requests in time, on a spot node before the node ends."""
+    drain = _shutdown_timeout(objects)
+    for one in objects:
+        for _, pod in pods(one):
+            if any(container["name"] in _ENGINES for container in pod["containers"]):
+                yield from check_drain(one, pod, drain, file)
+            yield from _check_spot(one, pod, file)
+
+
+def _shutdown_timeout(objects: Sequence[Object]) -> int:
+    """What the engine file of the example's model says, in seconds; 0 without one."""
+    for one in objects:
+        text = one.get("data", {}).get("engine.yaml") if one["kind"] == "ConfigMap" else None
+        if text:
+            try:
+                found = YAML(typ="safe").load(text).get("shutdown-timeout")
+            except (AttributeError, YAMLError):
+                return 0
+            return found if isinstance(found, int) else 0
+    return 0
+
+
+def _check_spot(one: Object, pod: Object, file: str) -> Iterator[Finding]:
+    grace = pod.get("terminationGracePeriodSeconds", 30)
+    tolerates = any(taint.get("key") == SPOT_TAINT for taint in pod.get("tolerations", []))
+    if tolerates and grace > SPOT_NOTICE_SECONDS:
+        yield Finding(
+            file,
+            title(one),
+            "a spot node ends before the pod has drained",
+            f"terminationGracePeriodSeconds <= {SPOT_NOTICE_SECONDS}",
+            str(grace),
+            "shorten the drain, or keep the service off spot nodes",
+        )

@@ -1,0 +1,52 @@
+"""The pods in rendered objects, whatever kind holds them, and what each engine pod must keep."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tidegate.findings import Finding
+
+Object = dict[str, Any]
+
+# Time the engine needs to tear down after the last request; see base/engine/deployment.yaml.
+TEARDOWN_SECONDS = 15
+
+
+def title(one: Mapping[str, Any]) -> str:
+    """`Kind/name`, as findings call an object."""
+    return f"{one['kind']}/{one['metadata']['name']}"
+
+
+def pods(node: Any) -> Iterator[tuple[dict[str, str], Object]]:  # noqa: ANN401 - any YAML value
+    """Labels and specification of every pod that a value describes, at any depth.
+
+    A specification without a template around it, as KServe has them, has no labels of its own.
+    """
+    if isinstance(node, list):
+        for child in node:
+            yield from pods(child)
+    elif isinstance(node, dict):
+        spec = node.get("spec")
+        if isinstance(spec, dict) and "containers" in spec:
+            yield node.get("metadata", {}).get("labels", {}), spec
+        elif "containers" in node:
+            yield {}, node
+        else:
+            for child in node.values():
+                yield from pods(child)
+
+
+def check_drain(one: Object, pod: Object, drain: int, file: str) -> Iterator[Finding]:
+    """Grace >= preStop + shutdown-timeout + teardown, so that no request is cut off."""
+    grace = pod.get("terminationGracePeriodSeconds", 30)
+    for container in pod["containers"]:
+        hook = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+        needed = int(hook.get("seconds", 0)) + drain + TEARDOWN_SECONDS
+        if not drain or grace < needed:
+            yield Finding(
+                file,
+                f"{title(one)}/{container['name']}",
+                "requests are cut off at shutdown",
+                f"shutdown-timeout > 0 and terminationGracePeriodSeconds >= {needed}",
+                f"shutdown-timeout {drain}, grace {grace}",
+                "raise the grace period or lower shutdown-timeout in engine.yaml",
+            )
