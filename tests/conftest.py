@@ -2,14 +2,17 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.rendering import remembering
+
 from tidegate.cli import main
+from tidegate.manifests import render
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +41,14 @@ class Ran:
 
 
 Cli = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _render_once() -> Iterator[None]:
+    """Rendering is most of a check's time, and most folders do not change between tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "build", remembering(render.build))
+        yield
 
 
 @pytest.fixture

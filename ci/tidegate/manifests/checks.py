@@ -146,18 +146,19 @@ def _selector(one: Object) -> dict[str, str] | None:
 
 
 def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
-    """Each unit's model fits on a cluster of its environment."""
+    """Each unit's model fits on every cluster of its environment, for each runs all of its units."""
     for unit in units:
         environment = unit.environment.metadata.name
         clusters = [c for c in catalog.clusters.values() if c.spec.environment == environment]
         need = unit.model.spec.accelerator
-        if need.kind != "cpu" and not any(offers(c, unit.model.spec) for c in clusters):
+        unfit = [c.metadata.name for c in clusters if not offers(c, unit.model.spec)]
+        if need.kind != "cpu" and (unfit or not clusters):
             yield Finding(
                 unit.file,
                 unit.model.name,
-                "no cluster of the environment can hold the model",
-                f"{need.count} x {need.kind} with {need.memory_gib:g} GiB on one node",
-                ", ".join(c.metadata.name for c in clusters) or "no cluster",
+                "a cluster of the environment cannot hold the model",
+                f"{need.count} x {need.kind} with {need.memory_gib:g} GiB on one node of each",
+                ", ".join(unfit) or "no cluster",
                 "add nodes to a cluster file or choose another model",
             )
 

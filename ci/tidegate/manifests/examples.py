@@ -14,8 +14,8 @@ from tidegate.manifests.units import Folder
 NAMESPACE = "llm-examples"
 CLUSTER_SCOPED = ("EC2NodeClass", "Namespace", "NodePool")
 
-# An engine's container, as this repository and KServe call it.
-_ENGINES = ("engine", "kserve-container", "main")
+# The engine of this repository, also where KServe asks for another name.
+_ENGINES = ("engine", "kserve-container")
 _REFERENCE = re.compile(r"\b(?:image|reference|storageUri): (\S+)")
 _PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}|(oci\+native://)?REPLACE_ME-[a-z-]+")
 

@@ -12,7 +12,7 @@ from tidegate.manifests.release import with_components
 from tidegate.manifests.render import Rendered
 
 GENERATOR = Path("overlays/dev/generator/kustomization.yaml")
-NO_CLUSTER = "no cluster of the environment can hold the model"
+NO_CLUSTER = "a cluster of the environment cannot hold the model"
 
 
 def edit(path: Path, old: str, new: str) -> None:
