@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
-
 from tests.rendering import remembering
+from xdist.scheduler import LoadScopeScheduling
 
 from tidegate.cli import main
 from tidegate.manifests import render

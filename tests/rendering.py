@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_TOKEN = re.compile(r"[\w./-]+")
+_WORD = re.compile(r"[\w./-]+")
 
 
 def folders(start: Path) -> Iterator[Path]:
@@ -25,9 +25,9 @@ def folders(start: Path) -> Iterator[Path]:
         file = folder / "kustomization.yaml"
         text = file.read_text(errors="replace") if file.is_file() else ""
         waiting += [
-            (folder / token).resolve()
-            for token in _TOKEN.findall(text)
-            if token != "." and (folder / token).is_dir()
+            (folder / word).resolve()
+            for word in _WORD.findall(text)
+            if word != "." and (folder / word).is_dir()
         ]
 
 

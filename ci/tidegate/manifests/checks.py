@@ -146,7 +146,7 @@ def _selector(one: Object) -> dict[str, str] | None:
 
 
 def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
-    """Each unit's model fits on every cluster of its environment, for each runs all of its units."""
+    """A cluster runs every unit of its environment, so each unit's model fits on each of them."""
     for unit in units:
         environment = unit.environment.metadata.name
         clusters = [c for c in catalog.clusters.values() if c.spec.environment == environment]

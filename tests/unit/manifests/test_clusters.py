@@ -1,0 +1,156 @@
+"""What a cluster's rendered Argo CD objects promise, beyond what a broken fixture shows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.conftest import ROOT
+
+from tidegate.catalog.load import load_valid
+from tidegate.manifests.clusters import of_kind
+from tidegate.manifests.render import render
+from tidegate.manifests.units import Folder
+
+CLUSTERS = sorted(path.name for path in ROOT.glob("clusters/*/"))
+PROTECTED = {"Prune=confirm", "Delete=confirm"}
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def objects(cluster: str, kind: str) -> dict[str, dict[str, Any]]:
+    """The objects of a kind that a cluster renders, by name."""
+    rendered = render(Folder(ROOT, f"clusters/{cluster}"))
+    return {one["metadata"]["name"]: dict(one) for one in of_kind(rendered.objects, kind)}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_a_cluster_s_secret_carries_its_labels_and_no_credential(cluster: str) -> None:
+    """Environment and region are those of cluster.yaml; the API server is the one inside."""
+    spec = load_valid(ROOT).clusters[cluster].spec
+    (secret,) = objects(cluster, "Secret").values()
+
+    assert secret["metadata"]["labels"]["tidegate.dev/environment"] == spec.environment
+    assert secret["metadata"]["labels"]["tidegate.dev/region"] == spec.region
+    assert secret["stringData"] == {
+        "name": cluster,
+        "server": "https://kubernetes.default.svc",
+        "config": '{"tlsClientConfig": {"insecure": false}}',
+    }
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_definitions_come_before_controllers_before_services(cluster: str) -> None:
+    """The order of the sync waves; AppProjects are there first."""
+    sets = objects(cluster, "ApplicationSet")
+    projects = objects(cluster, "AppProject").values()
+    waves = {
+        name: int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", 0))
+        for name, one in sets.items()
+    }
+
+    assert sorted(waves, key=waves.__getitem__) == [
+        "platform-crds",
+        "platform-operators",
+        "services",
+    ]
+    assert len(set(waves.values())) == len(waves)
+    for project in projects:
+        wave = project["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]
+        assert int(wave) < min(waves.values())
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_nothing_of_the_platform_is_deleted_without_a_person(cluster: str) -> None:
+    """Pruning a definition would delete every object of its kind."""
+    sets = objects(cluster, "ApplicationSet")
+
+    for name in ("platform-crds", "platform-operators"):
+        assert set(sets[name]["spec"]["template"]["spec"]["syncPolicy"]["syncOptions"]) >= PROTECTED
+    for one in sets.values():
+        assert one["spec"]["syncPolicy"] == {"preserveResourcesOnDeletion": True}
+
+
+def test_replicas_and_canary_weights_have_one_writer() -> None:
+    """Argo CD leaves alone what a scaler and a rollout write, down to the field."""
+    spec = objects("production-west", "ApplicationSet")["services"]["spec"]["template"]["spec"]
+
+    assert spec["ignoreDifferences"] == [
+        {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]},
+        {"group": "argoproj.io", "kind": "Rollout", "jsonPointers": ["/spec/replicas"]},
+        {
+            "group": "networking.istio.io",
+            "kind": "VirtualService",
+            "jqPathExpressions": [".spec.http[].route[].weight"],
+        },
+    ]
+
+
+def test_only_production_has_a_change_freeze() -> None:
+    """Services of production alone; a person may still sync by hand."""
+    windows = {
+        cluster: objects(cluster, "AppProject")["services"]["spec"].get("syncWindows")
+        for cluster in CLUSTERS
+    }
+    (window,) = windows.pop("production-west")
+
+    assert set(windows.values()) == {None}
+    assert window["manualSync"] is True
+    assert window["namespaces"] == ["llm-production"]
+
+
+def frozen(moment: datetime) -> bool:
+    """Whether production's window of `minute hour * * weekday` and whole hours is open then."""
+    (window,) = objects("production-west", "AppProject")["services"]["spec"]["syncWindows"]
+    minute, hour, _, _, weekday = window["schedule"].split()
+    local = moment.astimezone(ZoneInfo(window["timeZone"]))
+    back = (local.isoweekday() - int(weekday)) % 7
+    start = (local - timedelta(days=back)).replace(hour=int(hour), minute=int(minute))
+    if start > local:
+        start -= timedelta(days=7)
+    length = timedelta(hours=int(window["duration"].removesuffix("h")))
+    return local.astimezone(UTC) < start.astimezone(UTC) + length
+
+
+@pytest.mark.parametrize(
+    ("moment", "closed"),
+    [
+        (datetime(2026, 11, 27, 15, 59, tzinfo=BERLIN), False),
+        (datetime(2026, 11, 27, 16, 0, tzinfo=BERLIN), True),
+        (datetime(2026, 11, 29, 12, 0, tzinfo=BERLIN), True),
+        (datetime(2026, 11, 30, 7, 59, tzinfo=BERLIN), True),
+        (datetime(2026, 11, 30, 8, 0, tzinfo=BERLIN), False),
+        (datetime(2027, 3, 29, 8, 59, tzinfo=BERLIN), True),  # clocks went forward on Sunday
+        (datetime(2027, 3, 29, 9, 0, tzinfo=BERLIN), False),
+        (datetime(2026, 10, 26, 6, 59, tzinfo=BERLIN), True),  # clocks went back on Sunday
+        (datetime(2026, 10, 26, 7, 0, tzinfo=BERLIN), False),
+    ],
+    ids=lambda value: value.isoformat() if isinstance(value, datetime) else None,
+)
+def test_the_freeze_lasts_from_friday_to_monday(moment: datetime, *, closed: bool) -> None:
+    """64 hours from Friday 16:00; an hour more or less by the clock when it changes."""
+    assert frozen(moment) is closed
+
+
+def test_no_role_may_do_everything() -> None:
+    """Nobody has a role unless a group is given one, and none reaches another project."""
+    settings = objects("production-west", "ConfigMap")["argocd-rbac-cm"]["data"]
+    rules = [line.split(", ") for line in settings["policy.csv"].splitlines()]
+
+    assert settings["policy.default"] == ""
+    for rule in (rule for rule in rules if rule[0] == "p"):
+        _, _, resource, action, target, effect = rule
+        assert effect == "allow"
+        assert "*" not in {resource, action}
+        assert target.split("/")[0] in {"services", "platform", "cluster"} or resource == "clusters"
+
+
+def test_every_values_file_is_of_a_chart() -> None:
+    """A file that no ApplicationSet names would set nothing, and nobody would notice."""
+    operators = objects("dev-west", "ApplicationSet")["platform-operators"]["spec"]["generators"]
+    charts = {
+        element["chart"]
+        for generator in operators
+        for element in generator["matrix"]["generators"][1]["list"]["elements"]
+    }
+
+    assert charts >= {path.stem for path in ROOT.glob("base/platform/*.yaml")}
