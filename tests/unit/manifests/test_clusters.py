@@ -154,3 +154,19 @@ def test_every_values_file_is_of_a_chart() -> None:
     }
 
     assert charts >= {path.stem for path in ROOT.glob("base/platform/*.yaml")}
+
+
+def test_the_table_of_charts_is_that_of_the_applicationsets() -> None:
+    """A version that changes must say anew how far it is known."""
+    elements = [
+        element
+        for one in objects("dev-west", "ApplicationSet").values()
+        for generator in one["spec"]["generators"]
+        for element in generator["matrix"]["generators"][1].get("list", {}).get("elements", [])
+    ]
+    page = (ROOT / "docs" / "reference" / "platform-charts.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
+
+    assert {(row[0].removeprefix("| "), row[1]) for row in rows} == {
+        (element["chart"] or "gateway-api (git)", element["version"]) for element in elements
+    }
