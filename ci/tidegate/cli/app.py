@@ -73,7 +73,8 @@ def render_command(
         sys.stdout.write(render(_source(catalog, unit)).text)
         return
     units, findings = find_units(catalog)
-    rendered, more = render_all([*units, *find_folders(catalog.root)])
+    sources: list[Source] = [*units, *find_folders(catalog.root)]
+    rendered, more = render_all(sources)
     if not update:
         sys.stdout.write("---\n".join(one.text for one in rendered))
     if findings or more:

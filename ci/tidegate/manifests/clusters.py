@@ -28,9 +28,10 @@ def check_cluster(
         return []  # its cluster.yaml has findings of its own
     environment = catalog.clusters[name].spec.environment
     own = [one for one in units if one.unit.environment.metadata.name == environment]
+    folders = _folders(catalog)
     findings = list(_check_wildcards(rendered.objects, file))
     try:
-        generated = _generated(rendered.objects, [one.unit.folder for one in units])
+        generated = _generated(rendered.objects, list(folders))
     except NotUnderstoodError as error:
         return [*findings, _not_understood(file, error)]
     return [
@@ -38,9 +39,21 @@ def check_cluster(
         *_check_versions(generated, file),
         *_check_policies(generated, file),
         *_check_projects(generated, rendered.objects, file),
-        *_check_services(generated, own, file),
+        *_check_services(generated, folders, environment, file),
         *_check_kinds(rendered.objects, own, file),
     ]
+
+
+def _folders(catalog: Catalog) -> dict[str, str | None]:
+    """Every folder of every environment with its namespace; None for a part that others include."""
+    found: dict[str, str | None] = {}
+    for name, environment in catalog.environments.items():
+        for folder in sorted((catalog.root / "overlays" / name).glob("*/")):
+            file = folder / "kustomization.yaml"
+            part = not file.is_file() or "kind: Component" in file.read_text(errors="replace")
+            place = None if part else environment.spec.namespace
+            found[folder.relative_to(catalog.root).as_posix()] = place
+    return found
 
 
 def of_kind(objects: Sequence[Object], kind: str) -> list[Object]:
@@ -172,22 +185,22 @@ def _check_projects(
 
 
 def _check_services(
-    generated: Sequence[Object], own: Sequence[Rendered[Unit]], file: str
+    generated: Sequence[Object], folders: Mapping[str, str | None], environment: str, file: str
 ) -> Iterator[Finding]:
-    """Each unit of the cluster's environment is one Application, in the environment's namespace."""
-    places = {one.unit.folder: one.unit.environment.spec.namespace for one in own}
+    """Each folder of the cluster's environment is one Application, in the right namespace."""
     found = Counter(
-        (source["path"], application["spec"]["destination"].get("namespace"))
+        (str(source["path"]), application["spec"]["destination"].get("namespace"))
         for application in generated
         for source in _sources(application)
         if str(source.get("path", "")).startswith("overlays/")
     )
-    wanted = Counter(places.items())
+    own = f"overlays/{environment}/"
+    wanted = Counter(item for item in folders.items() if item[1] and item[0].startswith(own))
     for path, namespace in sorted(set(found) | set(wanted)):
         if found[path, namespace] != wanted[path, namespace]:
             yield Finding(
                 file,
-                str(path),
+                path,
                 "not run by exactly one Application",
                 f"{wanted[path, namespace]} in namespace {namespace}",
                 str(found[path, namespace]),

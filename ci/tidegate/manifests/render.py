@@ -17,6 +17,7 @@ RENDER_TIMEOUT_SECONDS = 30
 _PARALLEL = 4
 
 
+S = TypeVar("S", bound=Source)
 S_co = TypeVar("S_co", bound=Source, covariant=True)
 
 
@@ -70,18 +71,18 @@ def build(folder: Path, *, name: str) -> str:
     return done.stdout
 
 
-def render(unit: S_co) -> Rendered[S_co]:
+def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
     text = build(unit.root / unit.folder, name=unit.folder)
     objects = YAML(typ="safe", pure=True).load_all(text)
     return Rendered(unit, text, tuple(o for o in objects if o))
 
 
-def render_all(units: Sequence[S_co]) -> tuple[list[Rendered[S_co]], list[Finding]]:
+def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
     """Every unit that renders, and the findings of those that do not."""
     findings: list[Finding] = []
 
-    def attempt(unit: S_co) -> Rendered[S_co] | None:
+    def attempt(unit: S) -> Rendered[S] | None:
         try:
             return render(unit)
         except FindingsError as error:
