@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate.catalog.checks import check_catalog, offers
@@ -13,7 +13,7 @@ from tidegate.findings import Finding
 from tidegate.manifests.clusters import check_cluster
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
-from tidegate.manifests.pods import Object, check_drain, title
+from tidegate.manifests.pods import check_drain, check_selectors, title
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
 from tidegate.manifests.units import Unit, find_folders, find_units
@@ -46,7 +46,7 @@ def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
         *_check_sentinels(rendered, file),
         *_check_namespace(rendered, file),
         *_check_registry(rendered.unit, file),
-        *_check_selectors(rendered.objects, file),
+        *check_selectors(rendered.objects, file),
         *(
             fault
             for one in rendered.objects
@@ -111,38 +111,6 @@ def _check_registry(unit: Unit, file: str) -> Iterator[Finding]:
                 reference.name,
                 "promote a release built for this environment",
             )
-
-
-def _check_selectors(objects: Iterable[Object], file: str) -> Iterator[Finding]:
-    """Every Service and PodDisruptionBudget selects the pods of a Deployment."""
-    objects = tuple(objects)
-    pods = [
-        one["spec"]["template"]["metadata"]["labels"].items()
-        for one in objects
-        if one["kind"] == "Deployment"
-    ]
-    for one in objects:
-        selector = _selector(one)
-        chosen = selector and any(selector.items() <= labels for labels in pods)
-        if selector is not None and not chosen:
-            yield Finding(
-                file,
-                title(one),
-                "selects no pod",
-                "labels of a Deployment's pods",
-                ", ".join(f"{k}={v}" for k, v in selector.items()) or "nothing",
-                "correct the selector",
-            )
-
-
-def _selector(one: Object) -> dict[str, str] | None:
-    match one["kind"]:
-        case "Service":
-            return dict(one["spec"].get("selector", {}))
-        case "PodDisruptionBudget":
-            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
-        case _:
-            return None
 
 
 def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tidegate.findings import Finding
-from tidegate.manifests.pods import Object, check_drain, pods, title
+from tidegate.manifests.pods import Object, check_drain, check_selectors, pods, title
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder
 
@@ -31,7 +31,7 @@ def check_example(rendered: Rendered[Folder]) -> list[Finding]:
     return [
         *_check_namespace(objects, file),
         *_check_images(rendered.text, file),
-        *_check_selectors(objects, file),
+        *check_selectors(objects, file),
         *_check_pods(objects, file),
     ]
 
@@ -63,34 +63,6 @@ def _check_images(text: str, file: str) -> Iterator[Finding]:
                 "neither",
                 "name it by digest, or leave it to whoever copies the example",
             )
-
-
-def _check_selectors(objects: Sequence[Object], file: str) -> Iterator[Finding]:
-    """Every Service, disruption budget and pool selects pods of the example."""
-    labels = [found.items() for one in objects for found, _ in pods(one)]
-    for one in objects:
-        selector = _selector(one)
-        if selector is not None and not any(
-            selector and selector.items() <= found for found in labels
-        ):
-            yield Finding(
-                file,
-                title(one),
-                "selects no pod",
-                "labels of the example's pods",
-                ", ".join(f"{key}={value}" for key, value in selector.items()) or "nothing",
-                "correct the selector",
-            )
-
-
-def _selector(one: Object) -> dict[str, str] | None:
-    match one["kind"]:
-        case "Service":
-            return dict(one["spec"].get("selector", {}))
-        case "InferencePool" | "PodDisruptionBudget":
-            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
-        case _:
-            return None
 
 
 def _check_pods(objects: Sequence[Object], file: str) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
-"""The pods in rendered objects, whatever kind holds them, and what each engine pod must keep."""
+"""The pods in rendered objects, whatever kind holds them, and what holds for each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.findings import Finding
@@ -33,6 +33,33 @@ def pods(node: Any) -> Iterator[tuple[dict[str, str], Object]]:  # noqa: ANN401 
         else:
             for child in node.values():
                 yield from pods(child)
+
+
+def check_selectors(objects: Sequence[Object], file: str) -> Iterator[Finding]:
+    """Each Service, disruption budget and inference pool selects pods rendered with it."""
+    labels = [found.items() for one in objects for found, _ in pods(one)]
+    for one in objects:
+        selector = _selector(one)
+        chosen = selector and any(selector.items() <= found for found in labels)
+        if selector is not None and not chosen:
+            yield Finding(
+                file,
+                title(one),
+                "selects no pod",
+                "labels of pods that are rendered with it",
+                ", ".join(f"{key}={value}" for key, value in selector.items()) or "nothing",
+                "correct the selector",
+            )
+
+
+def _selector(one: Object) -> dict[str, str] | None:
+    match one["kind"]:
+        case "Service":
+            return dict(one["spec"].get("selector", {}))
+        case "InferencePool" | "PodDisruptionBudget":
+            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
+        case _:
+            return None
 
 
 def check_drain(one: Object, pod: Object, drain: int, file: str) -> Iterator[Finding]:

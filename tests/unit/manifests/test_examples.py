@@ -51,8 +51,8 @@ def test_status_does_not_speak_of_examples(repository: Path, cli: Cli) -> None:
     assert "examples" not in ran.out
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_renders_by_its_name(name: str, cli: Cli) -> None:
+@pytest.mark.parametrize("name", ["examples/cpu", "clusters/lab"])
+def test_an_example_and_a_cluster_render_by_their_name(name: str, cli: Cli) -> None:
     """As a unit does, and to what is committed."""
     ran = cli("render", name, "--root", ROOT)
 
