@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,13 +43,13 @@ def key(folder: Path) -> str:
 
 
 def remembering(build: Callable[..., str]) -> Callable[..., str]:
-    """`build`, but what rendered once is not rendered again; faults are."""
-    known: dict[str, str] = {}
+    """`build`, but what this kubectl rendered once is not rendered again; faults are."""
+    known: dict[tuple[str, str], str] = {}
 
     def built(folder: Path, *, name: str) -> str:
-        digest = key(folder)
-        if digest not in known:
-            known[digest] = build(folder, name=name)
-        return known[digest]
+        one = (sys.executable, key(folder))
+        if one not in known:
+            known[one] = build(folder, name=name)
+        return known[one]
 
     return built

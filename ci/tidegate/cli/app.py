@@ -60,7 +60,9 @@ def check(root: Root = None, json: Json = False) -> None:
 def render_command(
     unit: Annotated[
         str | None,
-        typer.Argument(help="<environment>/<service>, examples/<name> or clusters/<name>."),
+        typer.Argument(
+            help="<environment>/<service>, examples/<name> or clusters/<name>; else all units."
+        ),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Write golden files and schemas instead of printing.")
@@ -73,7 +75,7 @@ def render_command(
         sys.stdout.write(render(_source(catalog, unit)).text)
         return
     units, findings = find_units(catalog)
-    sources: list[Source] = [*units, *find_folders(catalog.root)]
+    sources: list[Source] = [*units, *(find_folders(catalog.root) if update else [])]
     rendered, more = render_all(sources)
     if not update:
         sys.stdout.write("---\n".join(one.text for one in rendered))

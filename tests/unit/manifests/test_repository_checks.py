@@ -68,14 +68,14 @@ def test_a_model_for_the_processor_needs_no_accelerator(repository: Path) -> Non
 
 
 def test_one_name_in_two_environments_is_no_conflict(repository: Path) -> None:
-    """Environments are applied apart; only one environment has one owner for an object."""
+    """Only one environment has one owner for an object; that a cluster refuses it is another."""
     edit(repository / "overlays/staging/environment.yaml", "llm-staging", "llm-dev")
     for path in repository.glob("overlays/staging/*/kustomization.yaml"):
         edit(path, "llm-staging", "llm-dev")
 
     whats = {finding.what for finding in check_repository(repository)}
 
-    assert whats == {"drifted"}
+    assert whats == {"drifted", "not run by exactly one Application"}
 
 
 def test_findings_are_sorted_and_told_once(repository: Path) -> None:
