@@ -17,6 +17,9 @@ from tidegate.catalog.objects import (
 from tidegate.catalog.reading import collect, read_object, read_yaml
 from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 
+# Folders of overlays/<environment> that its units share: its values, and what each of them has.
+ENVIRONMENT, PROFILE = "environment", "profile"
+
 T = TypeVar("T", Model, Service, Environment, Cluster)
 
 
@@ -90,7 +93,9 @@ def load(root: Path) -> tuple[Catalog, list[Finding]]:
             for name, (path, model) in models.items()
         },
         services=_values(_read_all(root, "base/services/*/service.yaml", Service, findings)),
-        environments=_values(_read_all(root, "overlays/*/environment.yaml", Environment, findings)),
+        environments=_values(
+            _read_all(root, f"overlays/*/{ENVIRONMENT}/environment.yaml", Environment, findings)
+        ),
         clusters=_values(_read_all(root, "clusters/*/cluster.yaml", Cluster, findings)),
     )
     return catalog, findings
@@ -105,7 +110,7 @@ def _read_all(
 ) -> dict[str, tuple[Path, T]]:
     """Objects of one kind by name; a second object of a name is a finding and is left out."""
     found: dict[str, tuple[Path, T]] = {}
-    for path in _expected_files(root, pattern):
+    for folder, path in _expected_files(root, pattern):
         file = path.relative_to(root).as_posix()
         value = collect(findings, partial(read_object, path, kind, name=file))
         if value is None:
@@ -124,13 +129,13 @@ def _read_all(
                 )
             )
             continue
-        if name != path.parent.name:
+        if name != folder:
             findings.append(
                 Finding(
                     file,
                     "metadata.name",
                     "differs from its folder",
-                    path.parent.name,
+                    folder,
                     name,
                     "rename the folder or the object",
                 )
@@ -139,11 +144,11 @@ def _read_all(
     return found
 
 
-def _expected_files(root: Path, pattern: str) -> Iterator[Path]:
-    """The file that `pattern` asks for in every folder that should have one."""
+def _expected_files(root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+    """The file that `pattern` asks for in every folder that should have one, by folder name."""
     folder, _, file = pattern.partition("/*/")
     for child in sorted((root / folder).glob("*/")):
-        yield child / file
+        yield child.name, child / file
 
 
 def _read_model_folder(

@@ -223,6 +223,10 @@ class EnvironmentSpec(Strict):
     """How releases reach an environment and where they go in it."""
 
     namespace: Name
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+    """Callers reach a service of the environment at `<service>.<domain>`."""
+    issuer: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S+)?$")]
+    """Whose OpenID Connect tokens the environment accepts; the audience is the domain."""
     promotes_from: Name | None = None
     """The environment before this one; none for the first."""
     engine_artifact: EngineArtifact
@@ -230,7 +234,7 @@ class EnvironmentSpec(Strict):
 
 
 class Environment(Strict):
-    """overlays/<name>/environment.yaml: where a release runs."""
+    """overlays/<name>/environment/environment.yaml: where a release runs."""
 
     api_version: Literal["tidegate.dev/v1alpha1"]
     kind: Literal["Environment"]

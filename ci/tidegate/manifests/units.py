@@ -1,11 +1,12 @@
 """The units of a repository: one folder is one service in one environment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ruamel.yaml.error import YAMLError
 
-from tidegate.catalog.load import Catalog, ModelFolder
+from tidegate.catalog.load import ENVIRONMENT, PROFILE, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
 from tidegate.manifests.release import Release, read_kustomization, read_release
@@ -43,7 +44,7 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
     findings: list[Finding] = []
     rank = {env.metadata.name: i for i, env in enumerate(catalog.ordered_environments())}
     folders = sorted(
-        (catalog.root / "overlays").glob("*/*/"),
+        _folders(catalog.root / "overlays"),
         key=lambda folder: (rank.get(folder.parent.name, len(rank)), folder.parts),
     )
     for folder in folders:
@@ -52,6 +53,12 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
         except FindingsError as error:
             findings.extend(error.findings)
     return units, findings
+
+
+def _folders(overlays: Path) -> Iterator[Path]:
+    """Every folder that should be a unit; what an environment's units share is none."""
+    shared = {ENVIRONMENT, PROFILE}
+    return (folder for folder in overlays.glob("*/*/") if folder.name not in shared)
 
 
 def read_unit(catalog: Catalog, environment: str, service: str) -> Unit:
