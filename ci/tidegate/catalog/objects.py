@@ -115,6 +115,15 @@ class Accelerator(Strict):
     """Memory of one accelerator."""
 
 
+class ColdStart(Strict):
+    """How long a replica takes from the start of its container until it serves."""
+
+    p99_seconds: Count
+    """99 of 100 starts are faster. The startup probe's budget is twice as long."""
+    reason: Annotated[str, Field(min_length=1)]
+    """Where the number comes from."""
+
+
 class Limits(Strict):
     """What one replica promises to take at the same time."""
 
@@ -157,6 +166,7 @@ class ModelSpec(Strict):
     dtype: DType
     architecture: Architecture
     accelerator: Accelerator
+    cold_start: ColdStart
     engine_config: Annotated[str, Field(pattern=r"^[\w.-]+\.yaml$")]
     """The vLLM --config file beside this one."""
     limits: Limits
