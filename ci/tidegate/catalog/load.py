@@ -19,6 +19,8 @@ from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 
 # Folders of overlays/<environment> that its units share: its values, and what each of them has.
 ENVIRONMENT, PROFILE = "environment", "profile"
+# What they stand in, which is rendered on its own.
+NAMESPACE = "namespace"
 
 T = TypeVar("T", Model, Service, Environment, Cluster)
 

@@ -10,17 +10,18 @@ import typer
 from rich.markdown import Markdown
 
 from tidegate.catalog.checks import check_model
-from tidegate.catalog.load import ModelFolder, find_root, load, load_valid
+from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
 from tidegate.cli import lab, release
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
-from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
+from tidegate.findings import CouldNotCheckError, Finding, FindingsError, TidegateError, refuse
 from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
-from tidegate.manifests.render import render, render_all
-from tidegate.manifests.units import find_units, read_unit
+from tidegate.manifests.reference import update_reference
+from tidegate.manifests.render import Rendered, render, render_all
+from tidegate.manifests.units import Source, find_folders, find_units, read_unit
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,37 +60,46 @@ def check(root: Root = None, json: Json = False) -> None:
 @app.command("render")
 def render_command(
     unit: Annotated[
-        str | None, typer.Argument(help="<environment>/<service>; all if left out.")
+        str | None,
+        typer.Argument(help="<environment>/<service> or <environment>/namespace; all if left out."),
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Write golden files and schemas instead of printing.")
+        bool, typer.Option("--update", help="Write what is generated instead of printing.")
     ] = False,
     root: Root = None,
 ) -> None:
-    """Print what Argo CD would apply, or update the committed golden files and schemas."""
+    """Print what Argo CD would apply, or update golden files, schemas and the component table."""
     catalog = load_valid(find_root(root or Path.cwd()))
+    if unit:
+        sys.stdout.write(render(_find(catalog, unit)).text)
+        return
+    rendered, findings = _render_everything(catalog)
     if update:
-        units, findings = find_units(catalog)
-        rendered, more = render_all(units)
-        if findings or more:
-            raise FindingsError([*findings, *more])
+        if findings:
+            raise FindingsError(findings)
         write_schemas(catalog.root)
         update_golden(catalog.root, rendered)
+        update_reference(catalog.root, rendered)
         console.print(f"{len(rendered)} golden files are up to date")
         return
-    if unit:
-        sys.stdout.write(render(read_unit(catalog, *_split(unit))).text)
-        return
-    units, findings = find_units(catalog)
-    rendered, more = render_all(units)
     sys.stdout.write("---\n".join(one.text for one in rendered))
-    if findings or more:
-        raise FindingsError([*findings, *more])
+    if findings:
+        raise FindingsError(findings)
 
 
-def _split(unit: str) -> tuple[str, str]:
-    environment, _, service = unit.partition("/")
-    return environment, service
+def _find(catalog: Catalog, name: str) -> Source:
+    """The unit or folder of a name; raises as `read_unit`."""
+    beside = {folder.name: folder for folder in find_folders(catalog.root)}
+    environment, _, service = name.partition("/")
+    return beside[name] if name in beside else read_unit(catalog, environment, service)
+
+
+def _render_everything(catalog: Catalog) -> tuple[list[Rendered[Source]], list[Finding]]:
+    """Units, then what stands beside them, and all findings."""
+    units, findings = find_units(catalog)
+    sources: list[Source] = [*units, *find_folders(catalog.root)]
+    rendered, more = render_all(sources)
+    return rendered, [*findings, *more]
 
 
 @models.command("list")

@@ -2,23 +2,30 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tidegate.catalog.checks import check_catalog, offers
 from tidegate.catalog.load import Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
+from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.golden import check_golden
+from tidegate.manifests.namespaces import check_namespaces
+from tidegate.manifests.network import check_network
+from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+from tidegate.manifests.reference import check_reference
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
-from tidegate.manifests.units import Unit, find_units
+from tidegate.manifests.scaling import check_scaling
+from tidegate.manifests.units import Source, Unit, find_folders, find_units
+from tidegate.manifests.workloads import check_workloads
 
-_SENTINEL = re.compile(r"REPLACE_ME-\S+")
+__all__ = ["Object", "check_rendered", "check_repository", "title"]
 
-Object = dict[str, Any]
+# The release's two, and the values that components take from the unit.
+_SENTINEL = re.compile(r"REPLACE_ME[-_][\w.-]+")
 
 
 def check_repository(root: Path) -> list[Finding]:
@@ -26,23 +33,35 @@ def check_repository(root: Path) -> list[Finding]:
     catalog, findings = load(root)
     units, unit_findings = find_units(catalog)
     rendered, render_findings = render_all(units)
+    beside, more = render_all(find_folders(root))
+    render_findings += more
     findings += check_catalog(catalog) + unit_findings + render_findings
     findings += [fault for one in rendered for fault in check_rendered(one)]
+    if not more:
+        findings += check_namespaces(catalog.environments.values(), beside, rendered)
     findings += [*_check_clusters(catalog, units), *_check_owners(rendered)]
     findings += check_schemas(root)
     if not render_findings and not unit_findings:
-        findings += check_golden(root, rendered)
+        findings += _check_generated(root, [*rendered, *beside])
     return sorted(set(findings))
 
 
-def check_rendered(rendered: Rendered) -> list[Finding]:
-    """Findings of one unit's objects: sentinels, namespace, references, drain time."""
+def _check_generated(root: Path, rendered: Sequence[Rendered[Source]]) -> list[Finding]:
+    return [*check_golden(root, rendered), *check_reference(root, rendered)]
+
+
+def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
+    """Findings of one unit's objects, each check on its own."""
     file = rendered.unit.file
     return [
         *_check_sentinels(rendered, file),
         *_check_namespace(rendered, file),
         *_check_registry(rendered.unit, file),
         *_check_selectors(rendered.objects, file),
+        *check_cold_start(rendered),
+        *check_scaling(rendered),
+        *check_network(rendered.objects, file),
+        *check_workloads(rendered.objects, file),
         *(
             fault
             for one in rendered.objects
@@ -52,12 +71,7 @@ def check_rendered(rendered: Rendered) -> list[Finding]:
     ]
 
 
-def title(one: Object) -> str:
-    """`Kind/name`, as findings call an object."""
-    return f"{one['kind']}/{one['metadata']['name']}"
-
-
-def _check_sentinels(rendered: Rendered, file: str) -> Iterator[Finding]:
+def _check_sentinels(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
     """Both ways: none survives a release, and both are there for a release to replace."""
     found = set(_SENTINEL.findall(rendered.text))
     wanted = set() if rendered.unit.release else {ENGINE, MODEL}
@@ -69,11 +83,11 @@ def _check_sentinels(rendered: Rendered, file: str) -> Iterator[Finding]:
         "sentinels do not match the release",
         ", ".join(sorted(wanted)) or "none left after the release",
         ", ".join(sorted(found)) or "none",
-        "restore the base's names in base/engine",
+        "restore the base's names, and list what fills the other values, as ../environment does",
     )
 
 
-def _check_namespace(rendered: Rendered, file: str) -> Iterator[Finding]:
+def _check_namespace(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
     wanted = rendered.unit.environment.spec.namespace
     for one in rendered.objects:
         found = one["metadata"].get("namespace")
@@ -107,35 +121,31 @@ def _check_registry(unit: Unit, file: str) -> Iterator[Finding]:
 
 
 def _check_selectors(objects: Iterable[Object], file: str) -> Iterator[Finding]:
-    """Every Service and PodDisruptionBudget selects the pods of a Deployment."""
+    """Every Service, PodDisruptionBudget and NetworkPolicy selects pods of the unit."""
     objects = tuple(objects)
-    pods = [
-        one["spec"]["template"]["metadata"]["labels"].items()
-        for one in objects
-        if one["kind"] == "Deployment"
-    ]
-    for one in objects:
-        selector = _selector(one)
-        chosen = selector and any(selector.items() <= labels for labels in pods)
-        if selector is not None and not chosen:
+    pods = [labels(template) for _, template in templates(objects)]
+    for one in of(objects, *_SELECTOR):
+        selector = _SELECTOR[one["kind"]](one["spec"])
+        if not selector or not any(selects(selector, pod) for pod in pods):
             yield Finding(
                 file,
                 title(one),
                 "selects no pod",
-                "labels of a Deployment's pods",
-                ", ".join(f"{k}={v}" for k, v in selector.items()) or "nothing",
+                "labels of the unit's pods",
+                _shown(selector) or "nothing",
                 "correct the selector",
             )
 
 
-def _selector(one: Object) -> dict[str, str] | None:
-    match one["kind"]:
-        case "Service":
-            return dict(one["spec"].get("selector", {}))
-        case "PodDisruptionBudget":
-            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
-        case _:
-            return None
+_SELECTOR: dict[str, Callable[[Object], Object]] = {
+    "NetworkPolicy": lambda spec: spec.get("podSelector") or {},
+    "PodDisruptionBudget": lambda spec: spec.get("selector") or {},
+    "Service": lambda spec: {"matchLabels": spec.get("selector")} if spec.get("selector") else {},
+}
+
+
+def _shown(selector: Object) -> str:
+    return ", ".join(f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items())
 
 
 # Time the engine needs to tear down after the last request; see base/engine/deployment.yaml.
@@ -179,7 +189,7 @@ def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
             )
 
 
-def _check_owners(rendered: list[Rendered]) -> Iterator[Finding]:
+def _check_owners(rendered: list[Rendered[Unit]]) -> Iterator[Finding]:
     """No object is rendered by two units: two Argo CD applications would fight over it."""
     owners: Counter[tuple[str, str, str]] = Counter()
     for one in rendered:

@@ -1,9 +1,11 @@
 """Golden files: the rendered text of every unit, committed so that a review sees what changes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.findings import Finding
 from tidegate.manifests.render import Rendered
+from tidegate.manifests.units import Source
 from tidegate.oci import write_atomically
 
 GOLDEN = Path("tests/golden")
@@ -14,21 +16,21 @@ def golden_file(name: str) -> Path:
     return GOLDEN / f"{name}.yaml"
 
 
-def check_golden(root: Path, rendered: list[Rendered]) -> list[Finding]:
+def check_golden(root: Path, rendered: Sequence[Rendered[Source]]) -> list[Finding]:
     """A finding for every golden file that is missing, differs or belongs to no unit."""
-    wanted = {golden_file(one.unit.name): one.text for one in rendered}
+    wanted = {golden_file(one.unit.name): one for one in rendered}
     present = {path.relative_to(root) for path in (root / GOLDEN).glob("*/*.yaml")}
     findings = [
         Finding(
             str(file),
             "file",
             "drifted",
-            f"what overlays/{file.parent.name}/{file.stem} renders",
+            f"what {one.unit.folder} renders",
             "other content" if file in present else "no file",
             "run `tidegate render --update` and review the difference",
         )
-        for file, text in wanted.items()
-        if file not in present or (root / file).read_bytes() != text.encode()
+        for file, one in wanted.items()
+        if file not in present or (root / file).read_bytes() != one.text.encode()
     ]
     return findings + [
         Finding(
@@ -43,7 +45,7 @@ def check_golden(root: Path, rendered: list[Rendered]) -> list[Finding]:
     ]
 
 
-def update_golden(root: Path, rendered: list[Rendered]) -> None:
+def update_golden(root: Path, rendered: Sequence[Rendered[Source]]) -> None:
     """Write the golden file of every unit and delete those of units that are gone."""
     wanted = {golden_file(one.unit.name): one.text for one in rendered}
     for file, text in wanted.items():

@@ -2,25 +2,30 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ruamel.yaml import YAML
 
 from tidegate.findings import Finding, FindingsError, cannot_check, refuse
-from tidegate.manifests.units import Unit
+from tidegate.manifests.units import Source
 
 RENDER_TIMEOUT_SECONDS = 30
 _PARALLEL = 4
 
 
+S = TypeVar("S", bound=Source)
+S_co = TypeVar("S_co", bound=Source, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Generic[S_co]):
     """What a unit becomes: the text that Argo CD applies and its objects."""
 
-    unit: Unit
+    unit: S_co
     text: str
     objects: tuple[dict[str, Any], ...]
 
@@ -66,18 +71,18 @@ def build(folder: Path, *, name: str) -> str:
     return done.stdout
 
 
-def render(unit: Unit) -> Rendered:
+def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
     text = build(unit.root / unit.folder, name=unit.folder)
     objects = YAML(typ="safe", pure=True).load_all(text)
     return Rendered(unit, text, tuple(o for o in objects if o))
 
 
-def render_all(units: list[Unit]) -> tuple[list[Rendered], list[Finding]]:
+def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
     """Every unit that renders, and the findings of those that do not."""
     findings: list[Finding] = []
 
-    def attempt(unit: Unit) -> Rendered | None:
+    def attempt(unit: S) -> Rendered[S] | None:
         try:
             return render(unit)
         except FindingsError as error:

@@ -3,13 +3,48 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from ruamel.yaml.error import YAMLError
 
-from tidegate.catalog.load import ENVIRONMENT, PROFILE, Catalog, ModelFolder
+from tidegate.catalog.load import ENVIRONMENT, NAMESPACE, PROFILE, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
 from tidegate.manifests.release import Release, read_kustomization, read_release
+
+
+class Source(Protocol):
+    """A folder of the repository that Kustomize renders on its own."""
+
+    @property
+    def root(self) -> Path:
+        """The repository."""
+
+    @property
+    def name(self) -> str:
+        """Two words with a slash between them; its golden file is called so."""
+
+    @property
+    def folder(self) -> str:
+        """The folder, relative to the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What is rendered and checked as a unit is, and never promoted."""
+
+    root: Path
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """`<environment>/namespace`."""
+        return self.folder.removeprefix("overlays/")
+
+    @property
+    def file(self) -> str:
+        """Its kustomization, relative to the repository."""
+        return f"{self.folder}/kustomization.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +92,14 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
 
 def _folders(overlays: Path) -> Iterator[Path]:
     """Every folder that should be a unit; what an environment's units share is none."""
-    shared = {ENVIRONMENT, PROFILE}
+    shared = {ENVIRONMENT, NAMESPACE, PROFILE}
     return (folder for folder in overlays.glob("*/*/") if folder.name not in shared)
+
+
+def find_folders(root: Path) -> list[Folder]:
+    """Everything beside the units that is rendered on its own: each environment's namespace."""
+    found = root.glob(f"overlays/*/{NAMESPACE}/")
+    return [Folder(root, path.relative_to(root).as_posix()) for path in sorted(found)]
 
 
 def read_unit(catalog: Catalog, environment: str, service: str) -> Unit:
