@@ -15,7 +15,7 @@ from tidegate.manifests import render
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("models", "base", "overlays", "clusters", "tests/golden")
+PARTS = ("models", "base", "overlays", "clusters", "docs/reference", "tests/golden")
 
 
 def _group(nodeid: str) -> str:

@@ -118,7 +118,7 @@ def _check_environments(catalog: Catalog) -> Iterator[Finding]:
     for name, environment in catalog.environments.items():
         if name not in ordered:
             yield Finding(
-                f"overlays/{name}/environment.yaml",
+                f"overlays/{name}/environment/environment.yaml",
                 "spec.promotesFrom",
                 "not on the one way",
                 "each environment promoted from one other, the first from none",

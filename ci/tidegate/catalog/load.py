@@ -17,9 +17,15 @@ from tidegate.catalog.objects import (
 from tidegate.catalog.reading import collect, read_object, read_yaml
 from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 
-T = TypeVar("T", Model, Service, Environment, Cluster)
+# Folders of overlays/<environment> that its units share: its values, and what each of them has.
+ENVIRONMENT, PROFILE = "environment", "profile"
+# What they stand in, which is rendered on its own.
+NAMESPACE = "namespace"
 
-EXAMPLES = "examples"  # in overlays/, beside the environments; rendered and never promoted
+# In overlays/, beside the environments; rendered and never promoted.
+EXAMPLES = "examples"
+
+T = TypeVar("T", Model, Service, Environment, Cluster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,9 @@ def load(root: Path) -> tuple[Catalog, list[Finding]]:
             for name, (path, model) in models.items()
         },
         services=_values(_read_all(root, "base/services/*/service.yaml", Service, findings)),
-        environments=_values(_read_all(root, "overlays/*/environment.yaml", Environment, findings)),
+        environments=_values(
+            _read_all(root, f"overlays/*/{ENVIRONMENT}/environment.yaml", Environment, findings)
+        ),
         clusters=_values(_read_all(root, "clusters/*/cluster.yaml", Cluster, findings)),
     )
     return catalog, findings
@@ -107,7 +115,7 @@ def _read_all(
 ) -> dict[str, tuple[Path, T]]:
     """Objects of one kind by name; a second object of a name is a finding and is left out."""
     found: dict[str, tuple[Path, T]] = {}
-    for path in _expected_files(root, pattern):
+    for folder, path in _expected_files(root, pattern):
         file = path.relative_to(root).as_posix()
         value = collect(findings, partial(read_object, path, kind, name=file))
         if value is None:
@@ -126,13 +134,13 @@ def _read_all(
                 )
             )
             continue
-        if name != path.parent.name:
+        if name != folder:
             findings.append(
                 Finding(
                     file,
                     "metadata.name",
                     "differs from its folder",
-                    path.parent.name,
+                    folder,
                     name,
                     "rename the folder or the object",
                 )
@@ -141,12 +149,12 @@ def _read_all(
     return found
 
 
-def _expected_files(root: Path, pattern: str) -> Iterator[Path]:
-    """The file that `pattern` asks for in every folder that should have one."""
+def _expected_files(root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+    """The file that `pattern` asks for in every folder that should have one, by folder name."""
     folder, _, file = pattern.partition("/*/")
     for child in sorted((root / folder).glob("*/")):
         if child != root / "overlays" / EXAMPLES:
-            yield child / file
+            yield child.name, child / file
 
 
 def _read_model_folder(

@@ -115,6 +115,15 @@ class Accelerator(Strict):
     """Memory of one accelerator."""
 
 
+class ColdStart(Strict):
+    """How long a replica takes from the start of its container until it serves."""
+
+    p99_seconds: Count
+    """99 of 100 starts are faster. The startup probe's budget is twice as long."""
+    reason: Annotated[str, Field(min_length=1)]
+    """Where the number comes from."""
+
+
 class Limits(Strict):
     """What one replica promises to take at the same time."""
 
@@ -157,6 +166,7 @@ class ModelSpec(Strict):
     dtype: DType
     architecture: Architecture
     accelerator: Accelerator
+    cold_start: ColdStart
     engine_config: Annotated[str, Field(pattern=r"^[\w.-]+\.yaml$")]
     """The vLLM --config file beside this one."""
     limits: Limits
@@ -223,6 +233,10 @@ class EnvironmentSpec(Strict):
     """How releases reach an environment and where they go in it."""
 
     namespace: Name
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+    """Callers reach a service of the environment at `<service>.<domain>`."""
+    issuer: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S+)?$")]
+    """Whose OpenID Connect tokens the environment accepts; the audience is the domain."""
     promotes_from: Name | None = None
     """The environment before this one; none for the first."""
     engine_artifact: EngineArtifact
@@ -230,7 +244,7 @@ class EnvironmentSpec(Strict):
 
 
 class Environment(Strict):
-    """overlays/<name>/environment.yaml: where a release runs."""
+    """overlays/<name>/environment/environment.yaml: where a release runs."""
 
     api_version: Literal["tidegate.dev/v1alpha1"]
     kind: Literal["Environment"]

@@ -19,6 +19,7 @@ from tidegate.cli.output import columns, console, errors, print_findings, print_
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
+from tidegate.manifests.reference import update_reference
 from tidegate.manifests.render import render, render_all
 from tidegate.manifests.units import Source, find_folders, find_units, read_unit
 
@@ -61,18 +62,18 @@ def render_command(
     unit: Annotated[
         str | None,
         typer.Argument(
-            help="<environment>/<service>, examples/<name> or clusters/<name>; else all units."
+            help="<environment>/<service or namespace>, examples/<name>, clusters/<name>; or all."
         ),
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Write golden files and schemas instead of printing.")
+        bool, typer.Option("--update", help="Write what is generated instead of printing.")
     ] = False,
     root: Root = None,
 ) -> None:
-    """Print what Argo CD would apply, or update the committed golden files and schemas."""
+    """Print what Argo CD would apply, or update golden files, schemas and the component table."""
     catalog = load_valid(find_root(root or Path.cwd()))
     if unit:
-        sys.stdout.write(render(_source(catalog, unit)).text)
+        sys.stdout.write(render(_find(catalog, unit)).text)
         return
     units, findings = find_units(catalog)
     sources: list[Source] = [*units, *(find_folders(catalog.root) if update else [])]
@@ -84,14 +85,15 @@ def render_command(
     if update:
         write_schemas(catalog.root)
         update_golden(catalog.root, rendered)
+        update_reference(catalog.root, rendered)
         console.print(f"{len(rendered)} golden files are up to date")
 
 
-def _source(catalog: Catalog, name: str) -> Source:
-    """The unit, example or cluster of a name; raises FindingsError where there is none."""
-    folders = {folder.name: folder for folder in find_folders(catalog.root)}
+def _find(catalog: Catalog, name: str) -> Source:
+    """The unit or folder of a name; raises as `read_unit`."""
+    beside = {folder.name: folder for folder in find_folders(catalog.root)}
     environment, _, service = name.partition("/")
-    return folders.get(name) or read_unit(catalog, environment, service)
+    return beside[name] if name in beside else read_unit(catalog, environment, service)
 
 
 @models.command("list")

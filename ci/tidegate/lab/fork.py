@@ -60,6 +60,6 @@ def _use_lab_models(root: Path) -> None:
         path = root / unit.file
         path.write_text(with_components(path.read_text(), [f"../../../models/{model}"]))
     for name in catalog.environments:
-        path = root / "overlays" / name / "environment.yaml"
+        path = root / "overlays" / name / "environment" / "environment.yaml"
         text = path.read_text()
         path.write_text(text.replace("engineArtifact: image", "engineArtifact: lab"))

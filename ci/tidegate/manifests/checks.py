@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from tidegate.catalog.checks import check_catalog, offers
 from tidegate.catalog.load import Catalog, load
@@ -11,14 +11,22 @@ from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
 from tidegate.manifests.clusters import check_cluster
+from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
-from tidegate.manifests.pods import check_drain, check_selectors, title
+from tidegate.manifests.namespaces import check_namespaces
+from tidegate.manifests.network import check_network
+from tidegate.manifests.objects import title
+from tidegate.manifests.pods import check_drain, check_selectors
+from tidegate.manifests.reference import check_reference
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
-from tidegate.manifests.units import Unit, find_folders, find_units
+from tidegate.manifests.scaling import check_scaling
+from tidegate.manifests.units import Folder, Source, Unit, find_folders, find_units
+from tidegate.manifests.workloads import check_workloads
 
-_SENTINEL = re.compile(r"REPLACE_ME-\S+")
+# The release's two, and the values that components take from the unit.
+_SENTINEL = re.compile(r"REPLACE_ME[-_][\w.-]+")
 
 
 def check_repository(root: Path) -> list[Finding]:
@@ -26,27 +34,49 @@ def check_repository(root: Path) -> list[Finding]:
     catalog, findings = load(root)
     units, unit_findings = find_units(catalog)
     rendered, render_findings = render_all(units)
-    folders, folder_findings = render_all(find_folders(root))
-    findings += check_catalog(catalog) + unit_findings + render_findings + folder_findings
+    beside, more = render_all(find_folders(root))
+    render_findings += more
+    findings += check_catalog(catalog) + unit_findings + render_findings
     findings += [fault for one in rendered for fault in check_rendered(one)]
     findings += [*_check_clusters(catalog, units), *_check_owners(rendered)]
-    for one in folders:
-        cluster = one.unit.folder.startswith("clusters/")
-        findings += check_cluster(one, catalog, rendered) if cluster else check_example(one)
+    if not more:
+        findings += check_namespaces(catalog.environments.values(), beside, rendered)
+    for one in beside:
+        findings += _check_beside(one, catalog, rendered)
     findings += check_schemas(root)
-    if not render_findings and not unit_findings and not folder_findings:
-        findings += check_golden(root, [*rendered, *folders])
+    if not render_findings and not unit_findings:
+        findings += _check_generated(root, [*rendered, *beside])
     return sorted(set(findings))
 
 
+def _check_beside(
+    one: Rendered[Folder], catalog: Catalog, units: Sequence[Rendered[Unit]]
+) -> list[Finding]:
+    match PurePosixPath(one.unit.name).parts[0]:
+        case "clusters":
+            return check_cluster(one, catalog, units)
+        case "examples":
+            return check_example(one)
+        case _:
+            return []  # a namespace, which is checked with the units that run in it
+
+
+def _check_generated(root: Path, rendered: Sequence[Rendered[Source]]) -> list[Finding]:
+    return [*check_golden(root, rendered), *check_reference(root, rendered)]
+
+
 def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
-    """Findings of one unit's objects: sentinels, namespace, references, drain time."""
+    """Findings of one unit's objects, each check on its own."""
     file = rendered.unit.file
     return [
         *_check_sentinels(rendered, file),
         *_check_namespace(rendered, file),
         *_check_registry(rendered.unit, file),
         *check_selectors(rendered.objects, file),
+        *check_cold_start(rendered),
+        *check_scaling(rendered),
+        *check_network(rendered.objects, file),
+        *check_workloads(rendered.objects, file),
         *(
             fault
             for one in rendered.objects
@@ -76,7 +106,7 @@ def _check_sentinels(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
         "sentinels do not match the release",
         ", ".join(sorted(wanted)) or "none left after the release",
         ", ".join(sorted(found)) or "none",
-        "restore the base's names in base/engine",
+        "restore the base's names, and list what fills the other values, as ../environment does",
     )
 
 

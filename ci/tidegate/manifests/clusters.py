@@ -8,7 +8,7 @@ from typing import Any
 from tidegate.catalog.load import Catalog
 from tidegate.findings import Finding
 from tidegate.manifests.argocd import NotUnderstoodError, applications
-from tidegate.manifests.pods import title
+from tidegate.manifests.objects import title
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder, Unit
 

@@ -7,7 +7,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tidegate.findings import Finding
-from tidegate.manifests.pods import Object, check_drain, check_selectors, pods, title
+from tidegate.manifests.objects import Object, title
+from tidegate.manifests.pods import check_drain, check_selectors, pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder
 

@@ -1,27 +1,23 @@
 """The pods in rendered objects, whatever kind holds them, and what holds for each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tidegate.findings import Finding
-
-Object = dict[str, Any]
+from tidegate.manifests.objects import Object, selects, title
 
 # Time the engine needs to tear down after the last request; see base/engine/deployment.yaml.
 TEARDOWN_SECONDS = 15
 
 
-def title(one: Mapping[str, Any]) -> str:
-    """`Kind/name`, as findings call an object."""
-    return f"{one['kind']}/{one['metadata']['name']}"
-
-
 def pods(node: Any) -> Iterator[tuple[dict[str, str], Object]]:  # noqa: ANN401 - any YAML value
     """Labels and specification of every pod that a value describes, at any depth.
 
-    A specification without a template around it, as KServe has them, has no labels of its own.
+    KServe gives an InferenceService's own labels to its pods.
     """
-    if isinstance(node, list):
+    if isinstance(node, dict) and node.get("kind") == "InferenceService":
+        yield node["metadata"].get("labels", {}), node["spec"]["predictor"]
+    elif isinstance(node, list):
         for child in node:
             yield from pods(child)
     elif isinstance(node, dict):
@@ -36,28 +32,35 @@ def pods(node: Any) -> Iterator[tuple[dict[str, str], Object]]:  # noqa: ANN401 
 
 
 def check_selectors(objects: Sequence[Object], file: str) -> Iterator[Finding]:
-    """Each Service, disruption budget and inference pool selects pods rendered with it."""
-    labels = [found.items() for one in objects for found, _ in pods(one)]
+    """Each Service, disruption budget, network policy and pool selects pods rendered with it."""
+    labels = [found for one in objects for found, _ in pods(one)]
     for one in objects:
         selector = _selector(one)
-        chosen = selector and any(selector.items() <= found for found in labels)
-        if selector is not None and not chosen:
+        if selector is not None and not _chosen(selector, labels):
             yield Finding(
                 file,
                 title(one),
                 "selects no pod",
                 "labels of pods that are rendered with it",
-                ", ".join(f"{key}={value}" for key, value in selector.items()) or "nothing",
+                ", ".join(f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items())
+                or "nothing",
                 "correct the selector",
             )
 
 
-def _selector(one: Object) -> dict[str, str] | None:
+def _chosen(selector: Object, labels: list[dict[str, str]]) -> bool:
+    return bool(selector) and any(selects(selector, found) for found in labels)
+
+
+def _selector(one: Object) -> Object | None:
     match one["kind"]:
         case "Service":
-            return dict(one["spec"].get("selector", {}))
+            wanted = one["spec"].get("selector")
+            return {"matchLabels": wanted} if wanted else {}
         case "InferencePool" | "PodDisruptionBudget":
-            return dict(one["spec"].get("selector", {}).get("matchLabels", {}))
+            return dict(one["spec"].get("selector") or {})
+        case "NetworkPolicy":
+            return dict(one["spec"].get("podSelector") or {})
         case _:
             return None
 

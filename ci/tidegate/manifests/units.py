@@ -1,12 +1,13 @@
 """The units of a repository: one folder is one service in one environment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ruamel.yaml.error import YAMLError
 
-from tidegate.catalog.load import EXAMPLES, Catalog, ModelFolder
+from tidegate.catalog.load import ENVIRONMENT, EXAMPLES, NAMESPACE, PROFILE, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
 from tidegate.manifests.release import Release, read_kustomization, read_release
@@ -30,14 +31,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A cluster, or an example of a way to serve: rendered and checked, never promoted."""
+    """A cluster, a namespace, or an example of a way to serve: rendered, checked, not promoted."""
 
     root: Path
     folder: str
 
     @property
     def name(self) -> str:
-        """`examples/<name>` or `clusters/<name>`."""
+        """`<environment>/namespace`, `examples/<name>` or `clusters/<name>`."""
         return self.folder.removeprefix("overlays/")
 
     @property
@@ -78,12 +79,10 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
     findings: list[Finding] = []
     rank = {env.metadata.name: i for i, env in enumerate(catalog.ordered_environments())}
     folders = sorted(
-        (catalog.root / "overlays").glob("*/*/"),
+        _folders(catalog.root / "overlays"),
         key=lambda folder: (rank.get(folder.parent.name, len(rank)), folder.parts),
     )
     for folder in folders:
-        if folder.parent.name == EXAMPLES:
-            continue
         try:
             units.append(read_unit(catalog, folder.parent.name, folder.name))
         except FindingsError as error:
@@ -91,9 +90,20 @@ def find_units(catalog: Catalog) -> tuple[list[Unit], list[Finding]]:
     return units, findings
 
 
+def _folders(overlays: Path) -> Iterator[Path]:
+    """Every folder that should be a unit; what an environment's units share is none."""
+    others = {ENVIRONMENT, NAMESPACE, PROFILE}
+    return (
+        folder
+        for folder in overlays.glob("*/*/")
+        if folder.name not in others and folder.parent.name != EXAMPLES
+    )
+
+
 def find_folders(root: Path) -> list[Folder]:
-    """The examples of `overlays/examples` and the clusters of `clusters`, by name."""
-    found = [*root.glob(f"overlays/{EXAMPLES}/*/"), *root.glob("clusters/*/")]
+    """Everything beside the units that is rendered on its own, by name."""
+    patterns = (f"overlays/*/{NAMESPACE}/", f"overlays/{EXAMPLES}/*/", "clusters/*/")
+    found = [path for pattern in patterns for path in root.glob(pattern)]
     return [Folder(root, path.relative_to(root).as_posix()) for path in sorted(found)]
 
 

@@ -24,7 +24,7 @@ def test_the_catalog_holds_every_folder_by_its_name() -> None:
 def test_what_cannot_be_read_is_missing_and_told(repository: Path) -> None:
     """One bad file hides no other; commands that need all of it refuse with every finding."""
     (repository / "models/minilm/model.yaml").write_text("kind: Model\n")
-    (repository / "overlays/dev/environment.yaml").unlink()
+    (repository / "overlays/dev/environment/environment.yaml").unlink()
 
     catalog, findings = load(repository)
 
@@ -33,7 +33,7 @@ def test_what_cannot_be_read_is_missing_and_told(repository: Path) -> None:
     assert "qwen3-8b" in catalog.models
     assert {finding.file for finding in findings} == {
         "models/minilm/model.yaml",
-        "overlays/dev/environment.yaml",
+        "overlays/dev/environment/environment.yaml",
     }
     with pytest.raises(CouldNotCheckError) as refused:
         load_valid(repository)
@@ -42,7 +42,7 @@ def test_what_cannot_be_read_is_missing_and_told(repository: Path) -> None:
 
 def test_a_loop_of_environments_ends(repository: Path) -> None:
     """Environments that promote from each other are on no way, so none of them is listed."""
-    path = repository / "overlays/dev/environment.yaml"
+    path = repository / "overlays/dev/environment/environment.yaml"
     path.write_text(path.read_text().replace("spec:", "spec:\n  promotesFrom: production"))
 
     catalog, findings = load(repository)

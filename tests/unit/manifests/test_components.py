@@ -1,87 +1,93 @@
 """Every component and every model builds on its own, on the base that it is for."""
 
-from pathlib import Path
-from typing import Any
+import re
+from itertools import cycle
 
 import pytest
-from ruamel.yaml import YAML
 from tests.conftest import ROOT
+from tests.unit.manifests.building import CATALOG, COMPONENTS, engine, needs, objects, text
 
-from tidegate.catalog.load import load_valid
-from tidegate.manifests.render import build
-
-CATALOG = load_valid(ROOT)
 SERVICE_OF = {service.spec.task: name for name, service in CATALOG.services.items()}
-COMPONENTS = sorted(path.parent.name for path in ROOT.glob("base/components/*/kustomization.yaml"))
-
-
-def objects(root: Path, service: str, *components: str) -> dict[str, dict[str, Any]]:
-    """What a base with components and nothing else renders to, by kind."""
-    folder = root / "alone"
-    folder.mkdir()
-    lines = [f"resources: [../base/services/{service}]", "components:"]
-    lines += [f"  - ../{component}" for component in components]
-    (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
-    documents = YAML(typ="safe", pure=True).load_all(build(folder, name="alone"))
-    return {document["kind"]: document for document in documents}
-
-
-def pod(rendered: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The pod specification of the Deployment."""
-    spec: dict[str, Any] = rendered["Deployment"]["spec"]["template"]["spec"]
-    return spec
 
 
 @pytest.mark.parametrize("name", CATALOG.models)
-def test_a_model_builds_on_its_service(name: str, repository: Path) -> None:
+def test_a_model_builds_on_its_service(name: str) -> None:
     """It brings its engine file word for word, and marks every pod with its name."""
     model = CATALOG.models[name]
+    service = SERVICE_OF[model.spec.task]
 
-    rendered = objects(repository, SERVICE_OF[model.spec.task], f"models/{name}")
+    rendered = objects(service, model=name)
 
-    template = rendered["Deployment"]["spec"]["template"]
-    (config,) = [v for v in pod(rendered)["volumes"] if v["name"] == "engine-config"]
+    template = rendered["Deployment", service]["spec"]["template"]
+    (config,) = [v for v in template["spec"]["volumes"] if v["name"] == "engine-config"]
+    ((_, map_name),) = [key for key in rendered if key[0] == "ConfigMap"]
     file = model.folder / model.spec.engine_config
-    assert rendered["ConfigMap"]["data"] == {"engine.yaml": file.read_text()}
-    assert config["configMap"]["name"] == rendered["ConfigMap"]["metadata"]["name"]
+    assert rendered["ConfigMap", map_name]["data"] == {"engine.yaml": file.read_text()}
+    assert config["configMap"]["name"] == map_name
     assert template["metadata"]["labels"]["tidegate.dev/model"] == name
-    assert "Model" not in rendered
+    assert {"Model", "Environment"}.isdisjoint(kind for kind, _ in rendered)
 
 
 @pytest.mark.parametrize("service", CATALOG.services)
-def test_a_service_builds_without_any_component(service: str, repository: Path) -> None:
+def test_a_service_builds_without_any_component(service: str) -> None:
     """The base stands on its own, under the name that callers address."""
-    rendered = objects(repository, service)
+    names = {name for kind, name in objects(service) if kind != "ConfigMap"}
 
-    assert {service} == {one["metadata"]["name"] for one in rendered.values()}
+    assert {service} == names
+
+
+@pytest.mark.parametrize(
+    ("component", "service"), list(zip(COMPONENTS, cycle(CATALOG.services), strict=False))
+)
+def test_a_component_builds_on_a_service(component: str, service: str) -> None:
+    """It needs no other than its name says, takes no object away, and leaves no value open.
+
+    What it adds has a name that begins with the service: two units of a namespace can use it.
+    """
+    before = objects(service, *needs(component))
+
+    after = objects(service, *needs(component), component)
+
+    added = set(after) - set(before)
+    open_values = set(re.findall(r"REPLACE_ME[\w.-]+", text(service, *needs(component), component)))
+    assert set(before) <= set(after)
+    assert before != after
+    assert all(name == service or name.startswith(f"{service}-") for _, name in added)
+    assert {"REPLACE_ME-engine", "REPLACE_ME-model"} >= open_values
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-@pytest.mark.parametrize("service", CATALOG.services)
-def test_a_component_builds_on_every_service_with_a_model(
-    component: str, service: str, repository: Path
-) -> None:
-    """No component needs another one, and none takes an object away."""
-    task = CATALOG.services[service].spec.task
-    model = next(name for name, found in CATALOG.models.items() if found.spec.task is task)
-    alone = objects(repository, service, f"models/{model}")
-    (repository / "alone").rename(repository / "before")
+def test_a_component_says_what_it_is_for_and_how_to_use_it(component: str) -> None:
+    """Its README has two sections, and an example that names the component itself."""
+    readme = (ROOT / "base" / "components" / component / "README.md").read_text()
 
-    rendered = objects(repository, service, f"models/{model}", f"base/components/{component}")
-
-    assert set(alone) <= set(rendered)
-    assert alone != rendered
+    assert re.findall(r"^## (.+)$", readme, re.MULTILINE) == ["Purpose", "Usage"]
+    assert f"  - ../../../base/components/{component}\n" in readme
 
 
 @pytest.mark.parametrize("name", CATALOG.models)
-def test_an_accelerator_is_asked_for_as_the_model_says(name: str, repository: Path) -> None:
+def test_an_accelerator_is_asked_for_as_the_model_says(name: str) -> None:
     """Count and kind come from model.yaml, so that they cannot differ from it."""
     need = CATALOG.models[name].spec.accelerator
     service = SERVICE_OF[CATALOG.models[name].spec.task]
 
-    rendered = objects(repository, service, f"models/{name}", "base/components/nvidia-gpu")
+    rendered = objects(service, "nvidia-gpu", model=name)
 
-    (container,) = pod(rendered)["containers"]
-    assert pod(rendered)["nodeSelector"] == {"tidegate.dev/accelerator": need.kind}
-    assert need.count == container["resources"]["limits"]["nvidia.com/gpu"]
-    assert need.count == container["resources"]["requests"]["nvidia.com/gpu"]
+    pod = rendered["Deployment", service]["spec"]["template"]["spec"]
+    affinity = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    ((expression,),) = [term["matchExpressions"] for term in affinity["nodeSelectorTerms"]]
+    resources = engine(rendered)["resources"]
+    assert (expression["key"], expression["values"]) == ("tidegate.dev/accelerator", [need.kind])
+    assert need.count == resources["limits"]["nvidia.com/gpu"]
+    assert need.count == resources["requests"]["nvidia.com/gpu"]
+
+
+@pytest.mark.parametrize("name", CATALOG.models)
+def test_a_start_may_take_twice_as_long_as_99_of_100_do(name: str) -> None:
+    """The budget comes from model.yaml: a probe every two seconds, as often as the p99 has them."""
+    model = CATALOG.models[name]
+
+    probe = engine(objects(SERVICE_OF[model.spec.task], model=name))["startupProbe"]
+
+    budget = probe["periodSeconds"] * probe["failureThreshold"]
+    assert budget == 2 * model.spec.cold_start.p99_seconds

@@ -68,9 +68,9 @@ def test_a_model_for_the_processor_needs_no_accelerator(repository: Path) -> Non
 
 
 def test_one_name_in_two_environments_is_no_conflict(repository: Path) -> None:
-    """Only one environment has one owner for an object; that a cluster refuses it is another."""
-    edit(repository / "overlays/staging/environment.yaml", "llm-staging", "llm-dev")
-    for path in repository.glob("overlays/staging/*/kustomization.yaml"):
+    """Environments are applied apart; only one environment has one owner for an object."""
+    edit(repository / "overlays/staging/environment/environment.yaml", "llm-staging", "llm-dev")
+    for path in repository.glob("overlays/staging/[gnr]*/kustomization.yaml"):
         edit(path, "llm-staging", "llm-dev")
 
     whats = {finding.what for finding in check_repository(repository)}

@@ -56,7 +56,7 @@ def test_a_faulty_unit_hides_no_other(repository: Path) -> None:
 
 
 def test_what_is_no_folder_of_an_environment_is_no_unit(repository: Path) -> None:
-    """Files beside the services, as environment.yaml is, are not read as units."""
+    """Files beside the services and the environment's own values are not read as units."""
     (repository / "overlays/README.md").write_text("text")
     (repository / "overlays/dev/notes.yaml").write_text("text")
 

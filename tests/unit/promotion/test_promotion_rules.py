@@ -211,7 +211,9 @@ def test_the_labs_engine_is_refused_outside_the_lab(forked: Fork) -> None:
 
 def test_an_image_is_refused_in_the_lab(forked: Fork) -> None:
     """The lab runs nothing but its own engine, which it takes."""
-    forked.replace("overlays/dev/environment.yaml", "engineArtifact: image", "engineArtifact: lab")
+    forked.replace(
+        "overlays/dev/environment/environment.yaml", "engineArtifact: image", "engineArtifact: lab"
+    )
     own = forked.store.release(lab=True)
 
     line = refusal(forked, forked.request())

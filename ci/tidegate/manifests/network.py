@@ -1,0 +1,73 @@
+"""What may talk to a unit's pods, and whom they may talk to."""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+
+from tidegate.findings import Finding
+from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+
+# Cloud metadata services answer here, and hand out the node's credentials.
+_METADATA = ip_address("169.254.169.254")
+
+
+def check_network(objects: Iterable[Object], file: str) -> list[Finding]:
+    """Findings of a unit's network policies, and of servers that have none."""
+    objects = tuple(objects)
+    policies = of(objects, "NetworkPolicy")
+    return [
+        *_check_servers(objects, policies, file),
+        *(fault for one in policies for fault in _check_peers(one, file)),
+    ]
+
+
+def _check_servers(
+    objects: Iterable[Object], policies: list[Object], file: str
+) -> Iterator[Finding]:
+    """Pods that serve are closed in both directions but for what is listed."""
+    for one, template in templates(of(objects, "Deployment", "StatefulSet")):
+        pod = labels(template)
+        closed = {
+            direction
+            for policy in policies
+            if selects(policy["spec"].get("podSelector") or {}, pod)
+            for direction in policy["spec"].get("policyTypes") or []
+        }
+        if closed != {"Ingress", "Egress"}:
+            yield Finding(
+                file,
+                title(one),
+                "network is open",
+                "a NetworkPolicy of the pods with policyTypes Ingress and Egress",
+                ", ".join(sorted(closed)) or "none",
+                "restore base/engine/networkpolicy.yaml or its selector",
+            )
+
+
+def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
+    for side, peers in (("ingress", "from"), ("egress", "to")):
+        for rule in policy["spec"].get(side) or []:
+            if not rule.get(peers) or not rule.get("ports"):
+                yield Finding(
+                    file,
+                    title(policy),
+                    f"{side} from or to anywhere",
+                    f"{peers} and ports in every rule",
+                    ", ".join(rule) or "an empty rule",
+                    "name the peers and their ports",
+                )
+            if any(_reaches_metadata(peer) for peer in rule.get(peers) or []):
+                yield Finding(
+                    file,
+                    title(policy),
+                    "reaches the cloud's metadata service",
+                    f"an ipBlock without {_METADATA}",
+                    side,
+                    "add 169.254.0.0/16 to except",
+                )
+
+
+def _reaches_metadata(peer: Object) -> bool:
+    block = peer.get("ipBlock")
+    if not block or _METADATA not in ip_network(block["cidr"]):
+        return False
+    return not any(_METADATA in ip_network(part) for part in block.get("except") or [])

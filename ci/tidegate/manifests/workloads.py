@@ -1,0 +1,86 @@
+"""What must hold of a unit's pods beside their containers: eviction, spread and volumes."""
+
+from collections.abc import Iterable, Iterator
+
+from tidegate.findings import Finding
+from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+
+
+def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
+    """Findings of what a unit's pods survive, and of claims that are not the unit's own."""
+    objects = tuple(objects)
+    servers = of(objects, "Deployment")
+    return [
+        *(fault for one in servers for fault in _check_eviction(one, objects, file)),
+        *(fault for one in servers for fault in _check_spread(one, file)),
+        *_check_claims(objects, file),
+    ]
+
+
+def _check_eviction(server: Object, objects: Iterable[Object], file: str) -> Iterator[Finding]:
+    """A drained node takes one replica at a time, and a sick one does not stop the drain."""
+    pod = labels(server["spec"]["template"])
+    budgets = [
+        one["spec"]
+        for one in of(objects, "PodDisruptionBudget")
+        if selects(one["spec"].get("selector") or {}, pod)
+    ]
+    sound = [
+        spec
+        for spec in budgets
+        if spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+        and spec.get("maxUnavailable") not in {None, 0, "0%"}
+    ]
+    if len(sound) != 1 or len(budgets) != 1:
+        yield Finding(
+            file,
+            title(server),
+            "eviction is not bounded",
+            "one PodDisruptionBudget with maxUnavailable >= 1 and AlwaysAllow",
+            "; ".join(_shown(spec) for spec in budgets) or "none",
+            "restore base/engine/poddisruptionbudget.yaml",
+        )
+
+
+def _shown(spec: Object) -> str:
+    keys = ("maxUnavailable", "minAvailable", "unhealthyPodEvictionPolicy")
+    return ", ".join(f"{key} {spec[key]}" for key in keys if key in spec)
+
+
+def _check_spread(server: Object, file: str) -> Iterator[Finding]:
+    pod = server["spec"]["template"]["spec"]
+    lacks = [
+        name
+        for name, found in (
+            ("priorityClassName", pod.get("priorityClassName")),
+            ("topologySpreadConstraints", pod.get("topologySpreadConstraints")),
+            ("podAntiAffinity", (pod.get("affinity") or {}).get("podAntiAffinity")),
+        )
+        if not found
+    ]
+    if lacks:
+        yield Finding(
+            file,
+            title(server),
+            "replicas may share one fate",
+            "a priority class, a spread over zones and an anti-affinity of nodes",
+            f"no {', '.join(lacks)}",
+            "restore base/engine/patch-placement.yaml",
+        )
+
+
+def _check_claims(objects: Iterable[Object], file: str) -> Iterator[Finding]:
+    """Caches are loaded as code, so a volume belongs to one unit and is never another's too."""
+    own = {one["metadata"]["name"] for one in of(objects, "PersistentVolumeClaim")}
+    for one, template in templates(objects):
+        for volume in template["spec"].get("volumes") or []:
+            claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+            if claim is not None and claim not in own:
+                yield Finding(
+                    file,
+                    f"{title(one)}/{volume['name']}",
+                    "volume of another owner",
+                    f"one of {', '.join(sorted(own)) or 'no claim of this unit'}",
+                    claim,
+                    "render the claim in this unit; never share a cache between tenants",
+                )
