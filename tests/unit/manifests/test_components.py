@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 from tests.conftest import ROOT
+from tests.unit.manifests import building
 
 from tidegate.catalog.load import load_valid
 from tidegate.manifests.render import build
 
 CATALOG = load_valid(ROOT)
 SERVICE_OF = {service.spec.task: name for name, service in CATALOG.services.items()}
-COMPONENTS = sorted(path.parent.name for path in ROOT.glob("base/components/*/kustomization.yaml"))
 
 
 def objects(root: Path, service: str, *components: str) -> dict[str, dict[str, Any]]:
@@ -56,21 +56,18 @@ def test_a_service_builds_without_any_component(service: str, repository: Path) 
     assert {service} == {one["metadata"]["name"] for one in rendered.values()}
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", building.COMPONENTS)
 @pytest.mark.parametrize("service", CATALOG.services)
-def test_a_component_builds_on_every_service_with_a_model(
-    component: str, service: str, repository: Path
-) -> None:
-    """No component needs another one, and none takes an object away."""
-    task = CATALOG.services[service].spec.task
-    model = next(name for name, found in CATALOG.models.items() if found.spec.task is task)
-    alone = objects(repository, service, f"models/{model}")
-    (repository / "alone").rename(repository / "before")
+def test_a_component_builds_on_every_service_it_is_for(component: str, service: str) -> None:
+    """It needs no other than its name says, and takes no object away."""
+    if service not in building.services(component):
+        pytest.skip("the component is for another task")
+    before = building.objects(service, *building.needs(component))
 
-    rendered = objects(repository, service, f"models/{model}", f"base/components/{component}")
+    after = building.objects(service, *building.needs(component), component)
 
-    assert set(alone) <= set(rendered)
-    assert alone != rendered
+    assert set(before) <= set(after)
+    assert before != after
 
 
 @pytest.mark.parametrize("name", CATALOG.models)
