@@ -11,9 +11,13 @@ from tidegate.catalog.load import Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
+from tidegate.manifests.alerts import check_alerts
 from tidegate.manifests.golden import check_golden
+from tidegate.manifests.guards import check_guards
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
+from tidegate.manifests.rollouts import check_rollouts
+from tidegate.manifests.routes import check_routes
 from tidegate.manifests.units import Unit, find_units
 
 _SENTINEL = re.compile(r"REPLACE_ME-\S+")
@@ -43,6 +47,10 @@ def check_rendered(rendered: Rendered) -> list[Finding]:
         *_check_namespace(rendered, file),
         *_check_registry(rendered.unit, file),
         *_check_selectors(rendered.objects, file),
+        *check_routes(rendered),
+        *check_rollouts(rendered),
+        *check_guards(rendered),
+        *check_alerts(rendered),
         *(
             fault
             for one in rendered.objects
