@@ -15,7 +15,10 @@ from tidegate.manifests import render
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("models", "base", "overlays", "clusters", "docs/reference", "tests/golden")
+PARTS = (
+    *("models", "base", "overlays", "clusters"),
+    *("docs/reference", "docs/runbooks", "tests/golden"),
+)
 
 
 def _group(nodeid: str) -> str:

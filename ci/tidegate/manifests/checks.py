@@ -10,10 +10,12 @@ from tidegate.catalog.load import Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
+from tidegate.manifests.alerts import check_alerts
 from tidegate.manifests.clusters import check_cluster
 from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
+from tidegate.manifests.guards import check_guards
 from tidegate.manifests.namespaces import check_namespaces
 from tidegate.manifests.network import check_network
 from tidegate.manifests.objects import title
@@ -21,6 +23,8 @@ from tidegate.manifests.pods import check_drain, check_selectors
 from tidegate.manifests.reference import check_reference
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
+from tidegate.manifests.rollouts import check_rollouts
+from tidegate.manifests.routes import check_routes
 from tidegate.manifests.scaling import check_scaling
 from tidegate.manifests.units import Folder, Source, Unit, find_folders, find_units
 from tidegate.manifests.workloads import check_workloads
@@ -77,6 +81,10 @@ def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
         *check_scaling(rendered),
         *check_network(rendered.objects, file),
         *check_workloads(rendered.objects, file),
+        *check_routes(rendered),
+        *check_rollouts(rendered),
+        *check_guards(rendered),
+        *check_alerts(rendered),
         *(
             fault
             for one in rendered.objects

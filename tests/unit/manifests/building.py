@@ -25,6 +25,11 @@ def needs(component: str) -> list[str]:
     return [base] if rest and base in COMPONENTS else []
 
 
+def services(component: str) -> list[str]:
+    """The services that a component is for: all but where it speaks of streams of tokens."""
+    return ["generator"] if component.endswith("-streaming") else list(MODEL_OF)
+
+
 @cache
 def text(service: str, *components: str, model: str | None = None) -> str:
     """What a unit of the development environment with these components renders to."""
