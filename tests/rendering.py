@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_WORD = re.compile(r"[\w./-]+")
+# A word that begins with a slash is a place in an object, as patches name them.
+_WORD = re.compile(r"(?<![\w./-])[\w.][\w./-]*")
 
 
 def folders(start: Path) -> Iterator[Path]:

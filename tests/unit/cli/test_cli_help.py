@@ -95,7 +95,7 @@ def test_completion_offers_what_fits(words: str, offered: list[str]) -> None:
         (("unknown",), "No such command 'unknown'"),
         (("check", "--unknown"), "No such option: --unknown"),
         (("models", "show"), "Missing argument"),
-        (("check", "--root", "/nonexistent"), "does not exist"),
+        (("check", "--root", "/nonexistent/repository"), "does not exist"),
         (("promote", "generator"), "Missing option '--to'"),
     ],
 )

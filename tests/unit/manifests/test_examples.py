@@ -136,9 +136,10 @@ def test_spot_is_preferred_and_on_demand_is_the_fall_back() -> None:
     pools = rendered("gpu-node-pools")
     spot, demand = (pools["NodePool", f"gpu-{name}"]["spec"] for name in ("spot", "on-demand"))
 
-    assert list(pod["affinity"]["nodeAffinity"]) == [
+    (preferred,) = pod["affinity"]["nodeAffinity"][
         "preferredDuringSchedulingIgnoredDuringExecution"
     ]
+    assert preferred["preference"]["matchExpressions"][0]["values"] == ["spot"]
     assert spot["weight"] > demand["weight"]
     taints = {taint["key"] for taint in spot["template"]["spec"]["taints"]}
     assert taints == {toleration["key"] for toleration in pod["tolerations"]}
