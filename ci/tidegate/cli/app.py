@@ -62,7 +62,7 @@ def render_command(
     unit: Annotated[
         str | None,
         typer.Argument(
-            help="<environment>/<service or namespace>, examples/<name>, clusters/<name>; or all units."
+            help="<environment>/<service or namespace>, examples/<name>, clusters/<name>; or all."
         ),
     ] = None,
     update: Annotated[
