@@ -13,7 +13,8 @@ from tidegate.cli import main
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("models", "base", "overlays", "clusters", "tests/golden")
+PARTS = ("models", "base", "overlays", "clusters", "tests/golden", "ci/images")
+PINS = "requirements/engine.txt"
 
 
 def _group(nodeid: str) -> str:
@@ -46,6 +47,8 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     for part in PARTS:
         shutil.copytree(ROOT / part, root / part)
+    (root / PINS).parent.mkdir()
+    shutil.copy(ROOT / PINS, root / PINS)
     return root
 
 

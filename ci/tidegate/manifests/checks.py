@@ -15,6 +15,7 @@ from tidegate.manifests.golden import check_golden
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
 from tidegate.manifests.units import Unit, find_units
+from tidegate.supply.checks import check_supply
 
 _SENTINEL = re.compile(r"REPLACE_ME-\S+")
 
@@ -29,7 +30,7 @@ def check_repository(root: Path) -> list[Finding]:
     findings += check_catalog(catalog) + unit_findings + render_findings
     findings += [fault for one in rendered for fault in check_rendered(one)]
     findings += [*_check_clusters(catalog, units), *_check_owners(rendered)]
-    findings += check_schemas(root)
+    findings += check_schemas(root) + check_supply(root)
     if not render_findings and not unit_findings:
         findings += check_golden(root, rendered)
     return sorted(set(findings))

