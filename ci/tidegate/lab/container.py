@@ -7,13 +7,19 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from tidegate.catalog.load import ModelFolder
 from tidegate.findings import cannot_check
 from tidegate.lab.paths import Lab
-from tidegate.lab.process import end_group, spawn
-from tidegate.lab.server import ENVIRONMENT, HOST, Server, choose_port, wait_healthy
+from tidegate.lab.process import end_group, spawn, started
+from tidegate.lab.server import (
+    ENVIRONMENT,
+    HEALTHY_SECONDS,
+    HOST,
+    Server,
+    choose_ports,
+    health_fault,
+    wait_healthy,
+)
 
 USER = "10001:10001"
 
@@ -64,13 +70,14 @@ def running(lab: Lab, image: str, model: ModelFolder, weights: Path) -> Iterator
     Raises:
         CouldNotCheckError: no docker, or the server dies or never becomes healthy.
     """
-    program, port = docker(), choose_port()
+    program, (port,) = docker(), choose_ports(1)
     name, log = f"tidegate-{secrets.token_hex(4)}", lab.logs / "container.log"
     pid = spawn([program, *command(image, name, model, weights, port)], log)
     try:
-        created = psutil.Process(pid).create_time()
+        created = started(pid) or 0.0  # it may have died already
         server = Server(name, model.name, image, pid, created, port, str(log), str(weights))
-        wait_healthy(server)
+        # The port is listened to by a process of the daemon, not by one of this group.
+        wait_healthy(server, HEALTHY_SECONDS, health_fault)
         yield server
     finally:
         end_group(pid)

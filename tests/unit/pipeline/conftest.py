@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from dagger.client._core import Context
-from dagger.mod import Module
+from dagger.mod._module import Module
 from dagger.mod.cli import load_module
 from tests.conftest import ROOT
 
