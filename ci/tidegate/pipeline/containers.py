@@ -100,15 +100,19 @@ KEY = "/keys/cosign.key"
 _COSIGN_USER = "65532"
 
 
-def cosign(image: str, key: dagger.Secret, registry_config: dagger.Secret) -> dagger.Container:
-    """Cosign with its key and with credentials for the registry, both in memory only."""
-    return (
+def cosign(
+    image: str, key: dagger.Secret, key_password: dagger.Secret, registry_config: dagger.Secret
+) -> dagger.Container:
+    """Cosign with its key and with credentials for the registry, all in memory only."""
+    container = (
         dag.container()
         .from_(image)
         .with_mounted_secret(KEY, key, owner=_COSIGN_USER)
         .with_mounted_secret("/auth/config.json", registry_config, owner=_COSIGN_USER)
         .with_env_variable("DOCKER_CONFIG", "/auth")
+        .with_secret_variable("COSIGN_PASSWORD", key_password)
     )
+    return fresh(container)
 
 
 def address(registry: str, tag: str) -> str:
@@ -158,8 +162,15 @@ def first(service: str) -> list[str]:
     return [TIDEGATE, "promote", service, "--to", "dev", "--json"]
 
 
-async def made(result: dagger.Container | dagger.Directory) -> str:
-    """`done`, once the engine has made it."""
+def trained(toolbox: dagger.Container, model: str) -> dagger.Directory:
+    """The weights of a model that the lab trains."""
+    return toolbox.with_exec([TIDEGATE, "lab", "train"]).directory(f".lab/models/{model}")
+
+
+async def said(result: str | dagger.Container | dagger.Directory) -> str:
+    """What a step says; `done` where it makes files or an image, once they are made."""
+    if isinstance(result, str):
+        return result
     await result.sync()
     return "done"
 

@@ -55,8 +55,8 @@ class Tidegate:
 
     async def _step(self, name: str) -> str:
         """A step as `tidegate ci` runs it."""
-        toolbox = await self._toolbox()
-        return await toolbox.with_exec([TIDEGATE, "ci", "--only", name]).stdout()
+        command = [TIDEGATE, "ci", "--only", name]
+        return await (await self._toolbox()).with_exec(command).stdout()
 
     @cached
     @dagger.check
@@ -116,10 +116,6 @@ class Tidegate:
         )
         return await judged.directory("/scan").sync()
 
-    async def _weights(self) -> dagger.Directory:
-        trained = (await self._toolbox()).with_exec([TIDEGATE, "lab", "train"])
-        return trained.directory(f".lab/models/{CHAT}")
-
     @uncached
     async def smoke(
         self,
@@ -132,9 +128,10 @@ class Tidegate:
     ) -> str:
         """Serve a model from the engine image and run the model's gates on it."""
         config = self.source.file(f"models/{model}/engine.yaml")
-        served = weights or await self._weights()
+        toolbox = await self._toolbox()
+        served = weights or containers.trained(toolbox, CHAT)
         service = containers.server(await self.build(gpu=gpu), served, config, gpu=gpu)
-        toolbox = (await self._toolbox()).with_service_binding("engine", service)
+        toolbox = toolbox.with_service_binding("engine", service)
         return await fresh(toolbox).with_exec(containers.gates(model)).stdout()
 
     @uncached
@@ -178,8 +175,8 @@ class Tidegate:
         registry_config: RegistryConfig,
     ) -> str:
         """Sign an image by digest with cosign; the signature lies beside it in the registry."""
-        cosign = containers.cosign(await self._outside("cosign"), key, registry_config)
-        signing = fresh(cosign).with_secret_variable("COSIGN_PASSWORD", key_password)
+        image = await self._outside("cosign")
+        signing = containers.cosign(image, key, key_password, registry_config)
         command = ["sign", "--yes", "--key", containers.KEY, reference]
         await signing.with_exec(command, use_entrypoint=True).sync()
         return reference
@@ -200,8 +197,7 @@ class Tidegate:
         """Put the release of the environment before it on an environment, by one commit."""
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
         command = [TIDEGATE, "promote", service, "--to", to, "--reason", reason, "--json"]
-        command += ["--pull-request"] if pull_request else []
-        command += ["--store", "/store"]
+        command += ["--store", "/store", *(["--pull-request"] if pull_request else [])]
         return await fresh(toolbox).with_directory("/store", store).with_exec(command).stdout()
 
     @uncached
@@ -245,10 +241,10 @@ class Tidegate:
         login = dag.container().with_registry_auth(model_artifact, username, password)
         config = self.source.file(f"models/{model}/engine.yaml")
         weights = login.from_(model_artifact).rootfs()
-        service_ = containers.server(login.from_(engine), weights, config, gpu=gpu)
+        server = containers.server(login.from_(engine), weights, config, gpu=gpu)
         pair = ["--engine", engine, "--model-artifact", model_artifact, "--store", "/store"]
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
-        bound = toolbox.with_directory("/store", store).with_service_binding("engine", service_)
+        bound = toolbox.with_directory("/store", store).with_service_binding("engine", server)
         proven = fresh(bound).with_exec([*containers.gates(model), *pair])
         return await proven.with_exec([*containers.first(service), *pair]).stdout()
 
@@ -267,16 +263,15 @@ class Tidegate:
     ) -> dagger.File:
         """Measure what is promised about speed; returns docs/reference/benchmarks.md."""
         toolbox = fresh(containers.with_git(await self._toolbox(), git, None, BOT))
-        command = [".venv/bin/python", "tests/bench/measure.py", "--only", only]
-        measured = toolbox.with_exec(command)
+        measured = toolbox.with_exec([".venv/bin/python", "tests/bench/measure.py", "--only", only])
         return await measured.file("docs/reference/benchmarks.md").sync()
 
     @cached
     async def docs(self) -> dagger.Directory:
         """The documentation, once every link in it leads somewhere."""
         toolbox = await self._toolbox()
-        checked = toolbox.with_exec([TIDEGATE, "ci", "--only", "test/documents"])
-        return await checked.directory("docs").sync()
+        links = [TIDEGATE, "ci", "--only", "test/documents"]
+        return await toolbox.with_exec(links).directory("docs").sync()
 
     @uncached
     async def results(self) -> dagger.Directory:
@@ -302,6 +297,4 @@ class Tidegate:
         return table(await run_all({name: partial(self._said, name) for name in steps}))
 
     async def _said(self, name: str) -> str:
-        """What a step says; `done` where it makes files or an image."""
-        result = await getattr(self, name)()
-        return result if isinstance(result, str) else await containers.made(result)
+        return await containers.said(await getattr(self, name)())
