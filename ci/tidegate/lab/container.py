@@ -61,6 +61,18 @@ def docker() -> str:
     return found
 
 
+def _require_model(weights: Path) -> None:
+    if not (weights / "config.json").is_file():
+        raise cannot_check(
+            weights,
+            "config.json",
+            "no model to serve",
+            wanted="a folder with a model's configuration and weights",
+            found="no such file",
+            next_step="train, unpack or mount the model, then start again",
+        )
+
+
 @contextlib.contextmanager
 def running(lab: Lab, image: str, model: ModelFolder, weights: Path) -> Iterator[Server]:
     """A healthy server in a container, gone when the block ends.
@@ -68,8 +80,9 @@ def running(lab: Lab, image: str, model: ModelFolder, weights: Path) -> Iterator
     The pid is that of `docker run`, which passes SIGTERM on and ends with the server.
 
     Raises:
-        CouldNotCheckError: no docker, or the server dies or never becomes healthy.
+        CouldNotCheckError: no model, no docker, or a server that never becomes healthy.
     """
+    _require_model(weights)
     program, (port,) = docker(), choose_ports(1)
     name, log = f"tidegate-{secrets.token_hex(4)}", lab.logs / "container.log"
     pid = spawn([program, *command(image, name, model, weights, port)], log)
