@@ -98,7 +98,7 @@ def built(docker: str, base: str, tag: str, target: str = "cpu") -> str:
     run(
         *(docker, "build", "--no-cache", "--network", "host", "--target", target),
         *("--file", ROOT / "ci/images/engine/Dockerfile", "--build-arg", f"{argument}={base}"),
-        *("--build-arg", "VERSION=0.32.0", "--tag", tag, ROOT),
+        *("--tag", tag, ROOT),
     )
     return tag
 

@@ -160,8 +160,27 @@ STEPS = (
                 needs=(Need.DOCKER, Need.TRIVY),
             ),
             Command(
+                "sarif",
+                (
+                    *("trivy", "convert", "--quiet", "--format", "sarif"),
+                    *("--output", "{results}/scan.sarif", "{results}/scan.json"),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+            Command(
+                "database",
+                ("trivy", "version", "--format", "json"),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+            Command(
                 "policy",
-                ("tidegate", "scan", "{results}/scan.json", "--sarif", "{results}/scan.sarif"),
+                (
+                    *("tidegate", "scan", "{results}/scan.json"),
+                    *("--database", "{results}/scan-database.log"),
+                    *("--output", "{results}/verdict.json"),
+                ),
                 IMAGE,
                 needs=(Need.DOCKER, Need.TRIVY),
             ),

@@ -13,7 +13,7 @@ from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, print_findings, print_json
 from tidegate.findings import CouldNotCheckError, FindingsError
 from tidegate.oci import short
-from tidegate.supply.images import IMAGES, pinned, read_images
+from tidegate.supply.images import IMAGES, ImageList, named, pinned, read_images
 from tidegate.supply.registry import lock as lock_images
 from tidegate.supply.scan import (
     POLICY,
@@ -63,11 +63,12 @@ def images_lock(
     override: Override = None,
     root: Root = None,
 ) -> None:
-    """Resolve tags to digests at their registries and write them, all or none."""
+    """Resolve the tags of a file to digests at their registries and write them, all or none."""
     folder = find_root(root or Path.cwd())
-    found = read_images(folder, override)
-    wanted = [image for name, image in found.items() if not only or name in only]
-    digests = lock_images(override or folder / IMAGES, wanted)
+    read_images(folder, override)  # an override may name nothing else
+    path = override or folder / IMAGES
+    found = read_object(path, ImageList, name=str(path)).by_name()
+    digests = lock_images(path, [named(found, name) for name in only or found])
     for name, digest in digests.items():
         console.print(f"{name:12}{digest}", soft_wrap=True)
 

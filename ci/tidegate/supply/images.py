@@ -99,6 +99,20 @@ def _merged(images: dict[str, Image], other: ImageList, name: str) -> dict[str, 
     return images | instead
 
 
+def named(images: dict[str, Image], name: str) -> Image:
+    """One image; raises FindingsError where there is none of that name."""
+    if name in images:
+        return images[name]
+    raise refuse(
+        IMAGES,
+        name,
+        "unknown image",
+        wanted=f"one of {', '.join(images)}",
+        found=name,
+        next_step="add the image or correct the name",
+    )
+
+
 def pinned(images: dict[str, Image], name: str) -> str:
     """An image by digest, to pull.
 
@@ -106,16 +120,7 @@ def pinned(images: dict[str, Image], name: str) -> str:
         FindingsError: there is none of that name.
         CouldNotCheckError: its digest is not known.
     """
-    if name not in images:
-        raise refuse(
-            IMAGES,
-            name,
-            "unknown image",
-            wanted=f"one of {', '.join(images)}",
-            found=name,
-            next_step="add the image or correct the name",
-        )
-    image = images[name]
+    image = named(images, name)
     if image.digest is None:
         raise cannot_check(
             IMAGES,

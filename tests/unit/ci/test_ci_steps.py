@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from tests.conftest import ROOT
 
 from tidegate.ci.steps import STEPS, WORKFLOWS, affected, named
+from tidegate.cli.app import app
 
 NEEDED_ELSEWHERE = {"docker", "trivy"}
 
@@ -34,6 +36,20 @@ def test_every_program_is_installed_by_setup_or_asked_for(name: str) -> None:
 
     beside = (Path(sys.executable).parent / program).exists()
     assert beside or program in NEEDED_ELSEWHERE, shutil.which(program)
+
+
+OWN = [pytest.param(c.line[1:], id=name) for name, _, c in named() if c.line[0] == "tidegate"]
+
+
+@pytest.mark.parametrize("line", OWN)
+def test_every_command_of_ours_is_one_that_the_command_line_knows(line: tuple[str, ...]) -> None:
+    """With its arguments and options; nothing is run."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+
+    context = group.commands[line[0]].make_context(line[0], list(line[1:]))
+
+    assert context.params
 
 
 def test_every_workflow_is_linted() -> None:

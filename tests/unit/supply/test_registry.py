@@ -98,8 +98,8 @@ def lock(cli: Cli, repository: Path, port: int, other: int = 0) -> tuple[Ran, st
     file = repository / "mirrors.yaml"
     before = LIST.format(port=port, other=other or port)
     file.write_text(before)
-    arguments = ("--only", "python", "--only", "trivy", "--images", file, "--root", repository)
-    return cli("images", "lock", *arguments), before, file.read_text()
+    ran = cli("images", "lock", "--images", file, "--root", repository)
+    return ran, before, file.read_text()
 
 
 @pytest.mark.parametrize("token", [None, "t-1"], ids=["open", "asks for a token"])
@@ -177,3 +177,11 @@ def test_a_locked_digest_is_replaced() -> None:
 
     assert text.count(DIGEST) == 1
     assert text.count("0" * 64) == 1
+
+
+def test_an_image_that_the_file_does_not_have_is_told(repository: Path, cli: Cli) -> None:
+    """A misspelt name would lock nothing and say nothing."""
+    ran = cli("images", "lock", "--only", "pyhton", "--root", repository)
+
+    assert ran.code == 1
+    assert "pyhton: unknown image; wanted one of python, vllm, " in ran.err
