@@ -17,8 +17,9 @@ from tidegate.promotion.git import Repository
 ROOT = Path(__file__).parents[1]
 PARTS = (
     *("models", "base", "overlays", "clusters"),
-    *("docs/reference", "docs/runbooks", "tests/golden"),
+    *("ci/images", "docs/reference", "docs/runbooks", "tests/golden"),
 )
+PINS = "requirements/engine.txt"
 
 
 def _group(nodeid: str) -> str:
@@ -59,6 +60,8 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     for part in PARTS:
         shutil.copytree(ROOT / part, root / part)
+    (root / PINS).parent.mkdir()
+    shutil.copy(ROOT / PINS, root / PINS)
     return root
 
 

@@ -161,7 +161,7 @@ def test_every_dependency_has_a_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"].values()
     asked = [*project["project"]["dependencies"], *(name for group in groups for name in group)]
-    names = {match[0] for name in asked if (match := re.match(r"[\w-]+", name))}
+    names = {match[0] for name in asked if (match := re.match(r"[\w-]+", str(name)))}
     page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
 

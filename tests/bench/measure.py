@@ -6,6 +6,7 @@ network is not what is measured. `--only NAME` measures a part and keeps the res
 """
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -21,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+
+from tidegate.ci.steps import Need, affected, named
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
@@ -86,6 +89,25 @@ def check() -> Figures:
     return [("tidegate check, warm", warm, "s", 5), ("tidegate check, cold", cold, "s", 30)]
 
 
+def pipeline() -> Figures:
+    """What a pull request waits for with `tidegate ci`, by what it changes, and each command."""
+    changes = {
+        "a document": ("docs/how-to/README.md",),
+        "one overlay": ("overlays/dev/generator/kustomization.yaml",),
+        "code": ("ci/tidegate/findings.py",),
+    }
+    figures: Figures = []
+    for what, files in changes.items():
+        steps = [n for n, _, c in named() if affected(c, files) and Need.DOCKER not in c.needs]
+        only = [word for name in steps for word in ("--only", name)]
+        seconds = timed([TIDEGATE, "ci", *only, "--results", str(ROOT / ".lab" / "bench")], 1)
+        figures.append(
+            (f"tidegate ci, {what} changed", seconds, "s", 180 if what == "code" else 60)
+        )
+    done = json.loads((ROOT / ".lab" / "bench" / "results.json").read_text())
+    return figures + [(f"tidegate ci, {one['name']}", one["seconds"], "s", 180) for one in done]
+
+
 def demo_warm() -> Figures:
     """The demo with trained models."""
     seconds, gib = peak([TIDEGATE, "demo", "--fast"], ROOT, dict(os.environ))
@@ -133,6 +155,7 @@ def tests() -> Figures:
 
 PARTS: dict[str, Callable[[], Figures]] = {
     "check": check,
+    "pipeline": pipeline,
     "demo-warm": demo_warm,
     "commands": commands,
     "demo-cold": demo_cold,

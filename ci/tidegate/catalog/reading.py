@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from tidegate.findings import Finding, FindingsError
+from tidegate.findings import Finding, FindingsError, refuse
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -27,13 +27,27 @@ def read_yaml(path: Path, *, name: str) -> Any:  # noqa: ANN401 - YAML holds any
         FindingsError: the file is missing, is not UTF-8 or is not one YAML document.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_bytes(), name=name)
     except FileNotFoundError:
-        fault = ("missing file", "a YAML file", "no file", "add the file")
+        fault = Finding(name, "file", "missing file", "a YAML file", "no file", "add the file")
+    raise FindingsError([fault])
+
+
+def parse_yaml(text: bytes | str, *, name: str) -> Any:  # noqa: ANN401 - YAML holds anything
+    """The document in `text`, called `name` in findings; raises as `read_yaml`."""
+    try:
+        return YAML(typ="safe", pure=True).load(
+            text if isinstance(text, str) else text.decode("utf-8")
+        )
     except (UnicodeDecodeError, YAMLError) as error:
-        fault = ("unreadable", "one YAML document", _yaml_fault(error), "correct the syntax")
-    what, wanted, found, next_step = fault
-    raise FindingsError([Finding(name, "file", what, wanted, found, next_step)])
+        raise refuse(
+            name,
+            "file",
+            "unreadable",
+            wanted="one YAML document",
+            found=_yaml_fault(error),
+            next_step="correct the syntax",
+        ) from None
 
 
 def _yaml_fault(error: Exception) -> str:
@@ -48,7 +62,11 @@ def read_object(path: Path, kind: type[T], *, name: str) -> T:
     Raises:
         FindingsError: one finding for every field that is wrong.
     """
-    data = read_yaml(path, name=name)
+    return validated(read_yaml(path, name=name), kind, name=name)
+
+
+def validated(data: object, kind: type[T], *, name: str) -> T:
+    """`data` as an object of type `kind`; raises as `read_object`."""
     try:
         # Pydantic's JSON mode reads strings as enumerations and still converts nothing else.
         return kind.model_validate_json(_as_json(data), by_alias=True, by_name=False)

@@ -13,7 +13,8 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import lab, release
+from tidegate.cli import lab, release, supply
+from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
@@ -38,9 +39,13 @@ models = typer.Typer(help="The models of models/: what is served.", no_args_is_h
 app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(release.gate, name="gate")
+app.add_typer(supply.images, name="images")
+app.command("ci")(run_ci)
 app.command("demo")(lab.demo)
 app.command("promote")(release.promote_command)
 app.command("rollback")(release.rollback_command)
+app.command("scan")(supply.scan)
+app.command("smoke")(lab.smoke)
 app.command("status")(release.status_command)
 
 

@@ -10,12 +10,26 @@ from rich.console import Console
 
 from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Json, Root
-from tidegate.cli.output import TerminalReporter, columns, console, print_json
+from tidegate.cli.output import (
+    TerminalReporter,
+    columns,
+    console,
+    errors,
+    print_json,
+    verdict_table,
+)
+from tidegate.findings import refuse
+from tidegate.gates.client import Endpoint
+from tidegate.gates.run import run_gates
+from tidegate.gates.verdict import Outcome
+from tidegate.lab.container import running
 from tidegate.lab.demo import prepare, run_demo
+from tidegate.lab.environment import install
 from tidegate.lab.fork import lab_model
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_left
-from tidegate.lab.server import read_servers, start_all, stop
+from tidegate.lab.server import read_servers, start_all, stop, unpacked
+from tidegate.lab.training_runs import CHAT, MODELS, pack_model, train
 from tidegate.oci import short, write_atomically
 
 app = typer.Typer(
@@ -46,6 +60,16 @@ def up(
             servers = start_all(lab, wanted, port)
     for server in servers.values():
         console.print(f"{server.name:12}{server.url}  model {server.model}", soft_wrap=True)
+
+
+@app.command("train")
+def train_command(root: Root = None) -> None:
+    """Install the engine and train the models that are not trained yet; start nothing."""
+    lab, reporter = _lab(root), TerminalReporter(console)
+    with lab.locked():
+        install(lab)
+        train(lab, reporter, reuse=True)
+    console.print(f"trained: {', '.join(MODELS)} in {lab.models}", soft_wrap=True)
 
 
 @app.command()
@@ -98,3 +122,40 @@ def demo(
     if transcript:
         text = "\n".join(line.rstrip() for line in screen.export_text().splitlines())
         write_atomically(transcript, f"{text}\n".encode())
+
+
+def smoke(
+    image: Annotated[str, typer.Argument(help="The engine image, as Docker here knows it.")],
+    model: Annotated[str, typer.Option(help="A model that the lab trains.")] = CHAT,
+    root: Root = None,
+    json: Json = False,
+) -> None:
+    """Serve a model of the lab from the engine image, without rights, and run its gates.
+
+    Exit 0 if all pass, 1 if one fails or holds, 2 if the image does not serve.
+    """
+    lab, reporter = _lab(root), TerminalReporter(errors)
+    known = load_valid(lab.root).models
+    if model not in MODELS or model not in known:
+        raise refuse(
+            "command line",
+            "--model",
+            "not a model of the lab",
+            wanted=f"one of {', '.join(name for name in MODELS if name in known)}",
+            found=model,
+            next_step="name a model that the lab trains",
+        )
+    entry = known[model]
+    with lab.locked():
+        install(lab)
+        train(lab, reporter, reuse=True)
+        weights = unpacked(lab, pack_model(lab, model).digest)
+        with running(lab, image, entry, weights) as server:
+            limit = max(entry.spec.limits.output_tokens, 1)
+            with Endpoint(server.url, model, max_tokens=limit) as endpoint:
+                verdict = run_gates(endpoint, entry)
+    if json:
+        print_json(verdict.as_dict())
+    else:
+        console.print(verdict_table(f"{model} from {image}", verdict))
+    raise typer.Exit(0 if verdict.outcome is Outcome.PASS else 1)

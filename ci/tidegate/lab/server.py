@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -157,15 +157,18 @@ def stop(lab: Lab, name: str) -> bool:
     return True
 
 
-def _fault(server: Server) -> str | None:
-    """What is wrong with the server's health; None when it is well."""
+def health_fault(server: Server) -> str | None:
+    """What is wrong with what answers on the server's port; None when it is well."""
     try:
         status = httpx.get(f"{server.url}/health", timeout=2, trust_env=False).status_code
     except httpx.HTTPError as error:
         return type(error).__name__
-    if status != _OK:
-        return f"HTTP {status}"
-    return None if _listens(server) else "an answer of another process"
+    return None if status == _OK else f"HTTP {status}"
+
+
+def _fault(server: Server) -> str | None:
+    fault = health_fault(server)
+    return fault or (None if _listens(server) else "an answer of another process")
 
 
 def _listens(server: Server) -> bool:
@@ -178,14 +181,18 @@ def _listens(server: Server) -> bool:
     return False
 
 
-def wait_healthy(server: Server, seconds: float = HEALTHY_SECONDS) -> None:
-    """Return when the server is healthy.
+def wait_healthy(
+    server: Server,
+    seconds: float = HEALTHY_SECONDS,
+    fault_of: Callable[[Server], str | None] = _fault,
+) -> None:
+    """Return when the server is healthy, so when `fault_of` finds nothing.
 
     Raises:
         CouldNotCheckError: it died, with its last log lines, or did not become healthy in time.
     """
     deadline = time.monotonic() + seconds
-    while fault := _fault(server):
+    while fault := fault_of(server):
         if not server.alive:
             raise _died(server)
         if time.monotonic() > deadline:

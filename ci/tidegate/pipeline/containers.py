@@ -1,0 +1,216 @@
+"""The containers that the functions of the module work in."""
+
+import json
+import uuid
+
+import dagger
+from dagger import dag
+
+from tidegate.findings import refuse
+from tidegate.supply.images import IMAGES, parse_images, pinned
+
+# What the engine image is made from; another change of the repository does not build it anew.
+IMAGE_INPUTS = ["ci/images/engine/*", "requirements/engine.txt", "requirements/uv.txt"]
+PORT = 8000
+TIDEGATE = ".venv/bin/tidegate"
+
+
+async def outside(source: dagger.Directory, override: dagger.File | None, name: str) -> str:
+    """An outside image by digest, by its name in ci/images/images.yaml."""
+    text = await source.file(IMAGES).contents()
+    instead = await override.contents() if override else None
+    return pinned(parse_images(text, instead), name)
+
+
+def fresh(container: dagger.Container) -> dagger.Container:
+    """The container with a value that no run had before: what follows is never from a cache."""
+    return container.with_env_variable("TIDEGATE_RUN", uuid.uuid4().hex)
+
+
+def toolbox(image: str, source: dagger.Directory) -> dagger.Container:
+    """The repository with its tools, installed as scripts/setup does everywhere."""
+    return (
+        dag.container()
+        .from_(image)
+        .with_exec(["apt-get", "update"])
+        .with_exec(["apt-get", "install", "--yes", "--no-install-recommends", "git", "libnuma1"])
+        .with_mounted_cache("/root/.cache/uv", dag.cache_volume("tidegate-uv"))
+        .with_env_variable("UV_LINK_MODE", "copy")
+        .with_directory("/work", source)
+        .with_workdir("/work")
+        .with_exec(["scripts/setup"])
+    )
+
+
+def with_git(
+    container: dagger.Container, git: dagger.Directory, token: dagger.Secret | None, author: str
+) -> dagger.Container:
+    """The toolbox as a checkout that can push: history, an author, and a token nobody sees.
+
+    The helper is configured by variables, so the token is in no file and on no command line.
+    """
+    helper = '!f() { echo username=tidegate; echo "password=$TIDEGATE_GIT_TOKEN"; }; f'
+    name, _, email = author.partition(" <")
+    settings = {"user.name": name, "user.email": email.rstrip(">"), "credential.helper": helper}
+    container = container.with_directory("/work/.git", git).with_env_variable(
+        "GIT_CONFIG_COUNT", str(len(settings))
+    )
+    for i, (key, value) in enumerate(settings.items()):
+        container = container.with_env_variable(f"GIT_CONFIG_KEY_{i}", key)
+        container = container.with_env_variable(f"GIT_CONFIG_VALUE_{i}", value)
+    return container.with_secret_variable("TIDEGATE_GIT_TOKEN", token) if token else container
+
+
+def server(
+    image: dagger.Container,
+    weights: dagger.Directory,
+    config: dagger.File,
+    *,
+    gpu: bool,
+) -> dagger.Service:
+    """The engine image as a service on port 8000; with `gpu`, every GPU of the engine's host."""
+    container = image.experimental_with_all_gp_us() if gpu else image
+    return (
+        fresh(container)
+        .with_mounted_directory("/model", weights)
+        .with_mounted_file("/etc/vllm/engine.yaml", config)
+        .with_exposed_port(PORT)
+        .as_service(
+            args=["--config", "/etc/vllm/engine.yaml", "--model", "/model", "--host", "0.0.0.0"],  # noqa: S104 - inside the engine's own network
+            use_entrypoint=True,
+        )
+    )
+
+
+def trivy(image: str, tarball: dagger.File) -> dagger.Container:
+    """Trivy on an image; its database is kept between runs and updated by Trivy itself."""
+    return (
+        dag.container()
+        .from_(image)
+        .with_mounted_cache("/cache", dag.cache_volume("tidegate-trivy"))
+        .with_env_variable("TRIVY_CACHE_DIR", "/cache")
+        .with_env_variable("TRIVY_QUIET", "true")
+        .with_mounted_file("/image.tar", tarball)
+        .with_directory("/out", dag.directory())
+    )
+
+
+KEY = "/keys/cosign.key"
+# The user of cosign's own image; a secret is readable by its owner alone.
+_COSIGN_USER = "65532"
+
+
+def cosign(
+    image: str, key: dagger.Secret, key_password: dagger.Secret, registry_config: dagger.Secret
+) -> dagger.Container:
+    """Cosign with its key and with credentials for the registry, all in memory only."""
+    container = (
+        dag.container()
+        .from_(image)
+        .with_mounted_secret(KEY, key, owner=_COSIGN_USER)
+        .with_mounted_secret("/auth/config.json", registry_config, owner=_COSIGN_USER)
+        .with_env_variable("DOCKER_CONFIG", "/auth")
+        .with_secret_variable("COSIGN_PASSWORD", key_password)
+    )
+    return fresh(container)
+
+
+def address(registry: str, tag: str) -> str:
+    """Where an image is pushed to.
+
+    Raises:
+        FindingsError: no registry was named.
+    """
+    if registry:
+        return f"{registry}:{tag}"
+    raise refuse(
+        "dagger call",
+        "--registry",
+        "no registry",
+        wanted="registry.example/path/name",
+        found="nothing",
+        next_step="name where the engine image is published: `dagger call --registry=... publish`",
+    )
+
+
+def same(address: str, pushed: str, served: str) -> str:
+    """`name:tag@digest` of what was pushed.
+
+    Raises:
+        FindingsError: the registry serves another digest under the tag.
+    """
+    wanted, found = (one.rpartition("@")[2] for one in (pushed, served))
+    if wanted == found:
+        return f"{address}@{wanted}"
+    raise refuse(
+        address,
+        "digest",
+        "differs after the push",
+        wanted=wanted,
+        found=found,
+        next_step="somebody pushed the same tag, or the registry changes manifests: push again",
+    )
+
+
+def gates(model: str) -> list[str]:
+    """The command that runs a model's gates on the service called `engine`."""
+    return [TIDEGATE, "gate", "run", f"http://engine:{PORT}", "--model", model]
+
+
+def first(service: str) -> list[str]:
+    """The command that puts a release on the first environment."""
+    return [TIDEGATE, "promote", service, "--to", "dev", "--json"]
+
+
+def trained(toolbox: dagger.Container, model: str) -> dagger.Directory:
+    """The weights of a model that the lab trains."""
+    return toolbox.with_exec([TIDEGATE, "lab", "train"]).directory(f".lab/models/{model}")
+
+
+async def said(result: str | dagger.Container | dagger.Directory) -> str:
+    """What a step says; `done` where it makes files or an image, once they are made."""
+    if isinstance(result, str):
+        return result
+    await result.sync()
+    return "done"
+
+
+def listed(trivy: dagger.Container) -> dagger.Directory:
+    """Bills of materials of the image that `trivy` holds, in both formats."""
+    for kind in ("cyclonedx", "spdx-json"):
+        output = ["--format", kind, "--output", f"/out/sbom.{kind}.json"]
+        trivy = trivy.with_exec(["trivy", "image", "--input", "/image.tar", *output])
+    return trivy.directory("/out")
+
+
+def scanned(trivy: dagger.Container) -> dagger.Directory:
+    """The report on the image that `trivy` holds, as JSON and SARIF, and the database's date."""
+    report = ["--format", "json", "--scanners", "vuln,secret", "--output", "/out/scan.json"]
+    sarif = ["--format", "sarif", "--output", "/out/scan.sarif", "/out/scan.json"]
+    version = ["trivy", "version", "--format", "json"]
+    return (
+        fresh(trivy)
+        .with_exec(["trivy", "image", "--input", "/image.tar", *report])
+        .with_exec(["trivy", "convert", *sarif])
+        .with_exec(version, redirect_stdout="/out/database.json")
+        .directory("/out")
+    )
+
+
+def rendered(kustomize: str, source: dagger.Directory, units: list[str]) -> dagger.Directory:
+    """A file for every unit, as the image's Kustomize renders its folder."""
+    container = dag.container().from_(kustomize).with_directory("/work", source)
+    made = dag.directory()
+    for unit in units:
+        done = container.with_workdir(f"/work/{unit}").with_exec(
+            ["build", "."], use_entrypoint=True, redirect_stdout="/unit.yaml"
+        )
+        made = made.with_file(f"{unit.removeprefix('overlays/')}.yaml", done.file("/unit.yaml"))
+    return made
+
+
+async def affected(toolbox: dagger.Container, base: str) -> set[str]:
+    """The steps that read a file that differs from `base`; the toolbox has the history."""
+    plan = [TIDEGATE, "ci", "--plan", "--base", base, "--json"]
+    rows = json.loads(await toolbox.with_exec(plan).stdout())
+    return {row["name"].partition("/")[0] for row in rows if row["needed"]}

@@ -1,0 +1,1 @@
+"""What comes from outside: images, the engine's version, and what scanners say of them."""

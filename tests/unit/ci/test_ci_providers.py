@@ -1,0 +1,79 @@
+"""The files of each CI system: a checkout, one `dagger call`, and nothing else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from tests.conftest import ROOT
+
+from tidegate.supply.images import read_images
+
+PROVIDERS = ROOT / "ci" / "providers"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
+FILES = [
+    ROOT / ".gitlab-ci.yml",
+    ROOT / "Jenkinsfile",
+    *sorted(PROVIDERS.glob("*.yaml")),
+    ROOT / ".github" / "workflows" / "ci.yaml",
+]
+CALL = re.compile(r"dagger call ci|command: \[dagger, call, ci\]|call: ci ")
+SHELL = re.compile(r"\|\||&&|;\s*\w|\bif \[|\bfor \w+ in\b")
+
+
+def read(path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
+    """A YAML file as data."""
+    return YAML(typ="safe", pure=True).load(path.read_text())
+
+
+def names(path: Path) -> str:
+    """A parameter's id."""
+    return path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_a_pull_request_is_one_call(path: Path) -> None:
+    """The same for every system, with the path filter of its own change."""
+    text = path.read_text()
+
+    assert len(CALL.findall(text)) == 1
+    assert "--base=" in text
+    lines = [line for line in text.splitlines() if not line.startswith("#") and "${{" not in line]
+    assert not [line for line in lines if SHELL.search(line)]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=names)
+def test_actions_are_pinned_and_have_few_rights(path: Path) -> None:
+    """By the full hash with the version beside it; nothing is granted that is not named."""
+    data, text = read(path), path.read_text()
+    uses = re.findall(r"uses: (\S+)(.*)", text)
+
+    assert uses
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action, _ in uses)
+    assert all(re.fullmatch(r" # v\d+\.\d+\.\d+", note) for _, note in uses)
+    assert data["permissions"] == {}
+    assert all(job["timeout-minutes"] for job in data["jobs"].values())
+    checkouts = [s for j in data["jobs"].values() for s in j["steps"] if "checkout" in s["uses"]]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_a_pull_request_of_a_stranger_gets_no_secret() -> None:
+    """It is proven by code of its own, so it may read the code and nothing more."""
+    path = ROOT / ".github" / "workflows" / "ci.yaml"
+    data = read(path)
+
+    assert "secrets." not in path.read_text()
+    assert data[True if True in data else "on"].keys() == {"pull_request", "merge_group", "push"}
+    (job,) = data["jobs"].values()
+    assert job["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=names)
+def test_the_command_is_of_the_version_that_the_module_asks_for(path: Path) -> None:
+    """dagger.json, the list of images and the workflows name one engine."""
+    version = read(ROOT / "dagger.json")["engineVersion"]
+
+    assert f'version: "{version.removeprefix("v")}"' in path.read_text()
+    assert read_images(ROOT)["dagger"].tag == version
+    assert read_images(ROOT)["dagger-gpu"].tag == f"{version}-gpu"

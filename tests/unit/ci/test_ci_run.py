@@ -1,0 +1,175 @@
+"""Commands run one after the other, none hides another, and nothing of them is left."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.ci import steps
+from tidegate.ci.run import Outcome, Result, Run, exit_code
+from tidegate.ci.steps import Command, Need, Step
+from tidegate.findings import cannot_check
+
+OUTCOMES = st.lists(st.sampled_from(Outcome), max_size=6)
+
+
+def python(code: str) -> tuple[str, ...]:
+    """A command that runs a line of Python."""
+    return ("python", "-c", code)
+
+
+def refuse(word: str) -> str:
+    """As an image whose digest is not known."""
+    if "{image:" not in word:
+        return word
+    raise cannot_check("images.yaml", "x", "no digest", wanted="a", found="b", next_step="c")
+
+
+Runner = Callable[..., Run]
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs commands of one step called `try`."""
+
+    def make(*commands: Command, missing: Callable[[Command], str | None] = lambda _: None) -> Run:
+        monkeypatch.setattr(steps, "STEPS", (Step("try", "A step.", commands),))
+        return Run(tmp_path, tmp_path / "results", missing, refuse)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("line", "findings", "outcome", "reason"),
+    [
+        (python("print('fine')"), (1,), Outcome.PASSED, ""),
+        (python("raise SystemExit(1)"), (1,), Outcome.FAILED, "exit 1"),
+        (python("raise SystemExit(2)"), (1,), Outcome.BROKEN, "exit 2"),
+        (python("raise SystemExit(13)"), (11, 13), Outcome.FAILED, "exit 13"),
+        (python("raise SystemExit(1)"), (11, 13), Outcome.BROKEN, "exit 1"),
+        (python("import os; os.kill(os.getpid(), 9)"), (1,), Outcome.BROKEN, "exit -9"),
+    ],
+    ids=["passes", "finds", "cannot check", "finds by its own code", "error", "killed"],
+)
+def test_an_exit_code_is_findings_or_no_answer(
+    line: tuple[str, ...], findings: tuple[int, ...], outcome: Outcome, reason: str, runner: Runner
+) -> None:
+    """What is no finding of the tool is not taken for one, nor for success."""
+    result = runner(Command("one", line, ("*",), findings=findings)).run("try/one")
+
+    assert (result.outcome, result.reason) == (outcome, reason)
+
+
+def test_what_a_command_says_is_in_its_log(runner: Runner, tmp_path: Path) -> None:
+    """Both streams, in a file of its name; placeholders are filled in."""
+    code = "import sys; print(sys.argv[1:]); print('loud', file=sys.stderr)"
+    run = runner(Command("one", (*python(code), "{results}", "{name}.xml"), ("*",)))
+
+    result = run.run("try/one")
+
+    assert result.log == tmp_path / "results" / "try-one.log"
+    assert result.log.read_text().splitlines() == [
+        str([str(tmp_path / "results"), "try-one.xml"]),
+        "loud",
+    ]
+
+
+def test_a_program_that_is_not_there_is_no_finding(runner: Runner) -> None:
+    """The line names it and the next step."""
+    result = runner(Command("one", ("no-such-program",), ("*",))).run("try/one")
+
+    assert result.outcome is Outcome.BROKEN
+    assert result.reason == (
+        "no-such-program: one: could not run; wanted the program in the environment or on PATH, "
+        "found No such file or directory - run scripts/setup"
+    )
+
+
+def test_an_image_without_digest_is_told_and_not_pulled(runner: Runner) -> None:
+    """Only the command that would pull it is stopped."""
+    result = runner(Command("one", ("python", "{image:x}"), ("*",))).run("try/one")
+
+    assert result.outcome is Outcome.BROKEN
+    assert result.reason == "images.yaml: x: no digest; wanted a, found b - c"
+
+
+def test_the_plan_says_what_runs_and_why_the_rest_does_not(runner: Runner) -> None:
+    """In order; what reads no changed file is not even asked for."""
+    reads = {"a": ("*.py",), "b": ("*.md",), "c": ("*.py",)}
+    needs = {"c": (Need.DOCKER,)}
+    commands = [
+        Command(name, python("1"), patterns, needs.get(name, ()))
+        for name, patterns in reads.items()
+    ]
+    run = runner(*commands, missing=lambda command: "no Docker" if command.needs else None)
+
+    assert run.plan([], ["x.py"]) == [
+        "try/a",
+        Result("try/b", Outcome.UNCHANGED),
+        Result("try/c", Outcome.ABSENT, reason="no Docker"),
+    ]
+    assert run.plan(["try/b"], None) == ["try/b"]
+    assert run.plan(["try"], None)[:2] == ["try/a", "try/b"]
+
+
+@given(OUTCOMES)
+def test_a_failure_is_1_a_doubt_is_2_and_only_success_is_0(outcomes: list[Outcome]) -> None:
+    """Nothing at all is a doubt too."""
+    results = [Result("try/one", outcome) for outcome in outcomes]
+    doubts = {Outcome.BROKEN, Outcome.ABSENT} & set(outcomes)
+
+    code = exit_code(results, here=False)
+
+    if Outcome.FAILED in outcomes:
+        assert code == 1
+    else:
+        assert code == (2 if doubts or not outcomes else 0)
+
+
+@given(OUTCOMES)
+def test_what_this_machine_cannot_run_counts_for_nothing_when_asked(
+    outcomes: list[Outcome],
+) -> None:
+    """What was tried and could not check counts all the same."""
+    results = [Result("try/one", outcome) for outcome in outcomes]
+    present = [result for result in results if result.outcome is not Outcome.ABSENT]
+
+    if present:
+        assert exit_code(results, here=True) == exit_code(present, here=False)
+
+
+def test_an_interrupt_ends_the_command_and_its_children(runner: Runner, tmp_path: Path) -> None:
+    """It may clean up first; then nothing of its group is alive."""
+    code = (
+        "import subprocess, sys, time, pathlib\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "try:\n"
+        "    pathlib.Path('pid').write_text(str(child.pid))\n"
+        "    pathlib.Path('ready').touch()\n"
+        "    time.sleep(600)\n"
+        "finally:\n"
+        "    pathlib.Path('cleaned').touch()\n"
+    )
+    run = runner(Command("one", python(code), ("*",)))
+
+    def interrupt() -> None:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run.run("try/one")
+
+    assert (tmp_path / "cleaned").exists()
+    child = int((tmp_path / "pid").read_text())
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(child).wait(10)  # killed already; the kernel may need a moment

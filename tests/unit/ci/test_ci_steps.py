@@ -1,0 +1,103 @@
+"""The list of steps: names, files that exist, and what a change makes run."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from tests.conftest import ROOT
+
+from tidegate.ci.steps import STEPS, WORKFLOWS, affected, named
+from tidegate.cli.app import app
+
+NEEDED_ELSEWHERE = {"docker", "trivy"}
+
+
+def runs(*changed: str) -> set[str]:
+    """The commands that a change makes run."""
+    return {name for name, _, command in named() if affected(command, changed)}
+
+
+def test_names_are_unique_and_can_name_files() -> None:
+    """A log and a JUnit file are called by them."""
+    names = [name for name, _, _ in named()]
+
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+/[a-z-]+", name) for name in names)
+    assert all(step.about.endswith(".") for step in STEPS)
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in named()])
+def test_every_program_is_installed_by_setup_or_asked_for(name: str) -> None:
+    """What setup does not bring is a need, so that its absence is told."""
+    program = next(command.line[0] for found, _, command in named() if found == name)
+
+    beside = (Path(sys.executable).parent / program).exists()
+    assert beside or program in NEEDED_ELSEWHERE, shutil.which(program)
+
+
+OWN = [pytest.param(c.line[1:], id=name) for name, _, c in named() if c.line[0] == "tidegate"]
+
+
+@pytest.mark.parametrize("line", OWN)
+def test_every_command_of_ours_is_one_that_the_command_line_knows(line: tuple[str, ...]) -> None:
+    """With its arguments and options; nothing is run."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+
+    context = group.commands[line[0]].make_context(line[0], list(line[1:]))
+
+    assert context.params
+
+
+def test_every_workflow_is_linted() -> None:
+    """The linter names them one by one."""
+    found = {path.name for path in (ROOT / ".github" / "workflows").iterdir()}
+
+    assert {Path(file).name for file in WORKFLOWS} == found
+
+
+@pytest.mark.parametrize("pattern", sorted({p for _, _, c in named() for p in c.reads}))
+def test_every_pattern_matches_a_file(pattern: str) -> None:
+    """A pattern that matches nothing would keep its command from ever running."""
+    folder = ROOT / pattern.rpartition("/")[0]
+
+    assert any(folder.rglob(pattern.rpartition("/")[2]))
+
+
+def test_a_change_of_documents_costs_seconds() -> None:
+    """No engine, no image, no unit test."""
+    assert runs("docs/how-to/add-a-model.md") == {
+        "check/repository",
+        "test/repository",
+        "test/documents",
+    }
+
+
+def test_a_change_of_one_overlay_renders_and_checks() -> None:
+    """And nothing that it cannot break."""
+    assert runs("overlays/production/generator/kustomization.yaml") == {
+        "check/repository",
+        "test/repository",
+    }
+
+
+def test_a_change_of_code_runs_every_test_and_no_image() -> None:
+    """What the gates are made of runs on a real engine too."""
+    found = runs("ci/tidegate/promotion/git.py")
+
+    assert {"lint/types", "test/unit", "test/engines"} <= found
+    assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
+
+
+@pytest.mark.parametrize("file", ["requirements/engine.txt", "ci/images/engine/Dockerfile"])
+def test_a_change_of_the_image_builds_scans_and_serves_it(file: str) -> None:
+    """From the bill of materials to the gates."""
+    assert {"build/image", "sbom/cyclonedx", "scan/policy", "smoke/gates"} <= runs(file)
+
+
+def test_a_file_that_nobody_knows_is_checked_all_the_same() -> None:
+    """The repository's own rules read everything."""
+    assert runs("new-kind-of-file.txt") == {"check/repository", "test/repository"}
