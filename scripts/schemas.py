@@ -66,20 +66,23 @@ def module(source: dict[str, str]) -> tuple[Path, str]:
 
 
 def main() -> int:
-    """Write one compressed file a project."""
+    """Write one compressed file an API group."""
     DATA.mkdir(parents=True, exist_ok=True)
     (sources,) = read_all(SOURCES.read_text())
+    groups: dict[str, dict[str, Any]] = {}
     for source in sources:
         folder, checksum = module(source)
-        found: dict[str, Any] = {}
         for path in sorted(folder.glob(source["files"])):
             for one in read_all(path.read_text()):
                 if one.get("kind") == "CustomResourceDefinition":
-                    found |= kinds(one)
-        data = {**source, "sum": checksum, "kinds": dict(sorted(found.items()))}
-        text = json.dumps(data, separators=(",", ":"))
-        (DATA / f"{source['project']}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
-        sys.stdout.write(f"{source['project']} {source['version']}: {len(found)} kinds\n")
+                    group = groups.setdefault(one["spec"]["group"], {"sources": {}, "kinds": {}})
+                    group["sources"][source["project"]] = {**source, "sum": checksum}
+                    group["kinds"] |= kinds(one)
+    for name, group in groups.items():
+        text = json.dumps(group, separators=(",", ":"), sort_keys=True)
+        (DATA / f"{name}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+    count = sum(len(group["kinds"]) for group in groups.values())
+    sys.stdout.write(f"{count} kinds of {len(groups)} groups\n")
     return 0
 
 
