@@ -6,7 +6,9 @@ absence and failure never look alike.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+
+from tidegate.registry import code_of
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -22,14 +24,24 @@ class Finding:
 
     def __str__(self) -> str:
         """The error line of this project; see CONTRIBUTING.md."""
+        code = f" [{self.code}]" if self.code else ""
         return (
             f"{self.file}: {self.object}: {self.what}; "
-            f"wanted {self.wanted}, found {self.found} - {self.next_step}"
+            f"wanted {self.wanted}, found {self.found} - {self.next_step}{code}"
         )
+
+    @property
+    def code(self) -> str:
+        """Its stable code, such as TG101; empty for what `tidegate check` does not look for."""
+        return code_of(self.what)
 
     def as_dict(self) -> dict[str, str]:
         """The finding as JSON-ready data."""
-        return asdict(self)
+        return {"code": self.code} | asdict(self)
+
+    def fields(self) -> tuple[str, ...]:
+        """What it is made of; `Finding(*fields)` is the same finding."""
+        return astuple(self)
 
 
 class TidegateError(Exception):

@@ -6,6 +6,7 @@ refusal, as `failurePolicy: Fail` says.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +19,13 @@ from cel_expr_python.ext import ext_optional, ext_strings
 from tidegate.findings import Finding, cannot_check
 from tidegate.machine_yaml import read_all
 from tidegate.manifests.checks import Object, title
-from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.policy.scope import Scope
 
 FOLDER = "policies"
 TITLE = "tidegate.dev/finding"
-# A unit that was never promoted has these names; its images are judged when it has a release.
-_UNRELEASED = {name: f"registry.example/{name}@sha256:{'0' * 64}" for name in (ENGINE, MODEL)}
+# What was never promoted has such names; its images are judged when it has a release.
+_UNRELEASED = re.compile(r'"REPLACE_ME[\w.-]+"')
+_RELEASED = f'"registry.example/released@sha256:{"0" * 64}"'
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
 
 
@@ -41,6 +42,7 @@ class Policy:
     """A policy, compiled: what it is for, its variables in their order, its validations."""
 
     file: str
+    text: str
     finding: str
     resources: frozenset[tuple[str, str]]
     variables: tuple[tuple[str, cel.Expression], ...]
@@ -95,6 +97,7 @@ def _compiled(file: str, text: str) -> Policy:
     spec = data["spec"]
     return Policy(
         file,
+        text,
         data["metadata"]["annotations"][TITLE],
         frozenset(
             (group, resource)
@@ -138,8 +141,5 @@ def check_admission(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:
 
 
 def _released(one: Object) -> Object:
-    text = json.dumps(one)
-    for name, reference in _UNRELEASED.items():
-        text = text.replace(f'"{name}"', f'"{reference.lower()}"')
-    released: Object = json.loads(text)
+    released: Object = json.loads(_UNRELEASED.sub(_RELEASED, json.dumps(one)))
     return released

@@ -23,8 +23,6 @@ def check_delivery(scope: Scope) -> Iterator[Finding]:
     checks = {
         "AnalysisTemplate": _check_analysis,
         "AppProject": _check_project,
-        "Application": _check_application,
-        "ApplicationSet": _check_application,
         "ClusterAnalysisTemplate": _check_analysis,
         "ConfigMap": _check_configuration,
         "EC2NodeClass": _check_nodes,
@@ -53,56 +51,8 @@ def _check_kept(scope: Scope, one: Object) -> Iterator[Finding]:
         )
 
 
-def _specs(one: Object) -> list[dict[str, Any]]:
-    path = ("spec", "template", "spec") if one["kind"] == "ApplicationSet" else ("spec",)
-    spec = dig(one, *path)
-    return [spec] if isinstance(spec, dict) else []
-
-
-def _check_application(scope: Scope, one: Object) -> Iterator[Finding]:
-    for spec in _specs(one):
-        options = dig(spec, "syncPolicy", "syncOptions") or []
-        if spec.get("ignoreDifferences") and "RespectIgnoreDifferences=true" not in options:
-            yield scope.fault(
-                title(one),
-                "ignored differences are synced away",
-                wanted="RespectIgnoreDifferences=true in syncOptions",
-                found=", ".join(options),
-                next_step="add the option, or each sync resets replicas and weights",
-            )
-        if dig(spec, "syncPolicy", "automated", "allowEmpty"):
-            yield scope.fault(
-                title(one),
-                "an empty render deletes everything",
-                wanted="no allowEmpty",
-                found="allowEmpty: true",
-                next_step="remove it",
-            )
-        if spec.get("project") in {None, "", "default"}:
-            yield scope.fault(
-                title(one),
-                "outside every project",
-                wanted="a project of its own",
-                found=spec.get("project"),
-                next_step="name an AppProject that limits where it may deploy",
-            )
-
-
 def _check_project(scope: Scope, one: Object) -> Iterator[Finding]:
     spec = one["spec"]
-    wild = [repo for repo in spec.get("sourceRepos") or [] if repo == "*"]
-    wild += [d for d in spec.get("destinations") or [] if "*" in {d.get("namespace"), d.get("server")}]
-    wild += [
-        kind for kind in spec.get("clusterResourceWhitelist") or [] if "*" in {kind.get("group"), kind.get("kind")}
-    ]
-    if wild:
-        yield scope.fault(
-            title(one),
-            "project without bounds",
-            wanted="each repository, destination and cluster resource by name",
-            found=", ".join(map(str, wild)),
-            next_step="replace * by what is needed",
-        )
     policies = dig(spec, "sourceIntegrity", "git", "policies") or []
     keys = [key for policy in policies for key in dig(policy, "gpg", "keys") or []]
     strict = policies and all(dig(policy, "gpg", "mode") == "strict" for policy in policies)
@@ -165,12 +115,15 @@ def _check_rbac(scope: Scope, one: Object, data: dict[str, str]) -> Iterator[Fin
 
 
 def _check_secret(scope: Scope, one: Object) -> Iterator[Finding]:
-    if one.get("data") or one.get("stringData"):
+    values = {**(one.get("data") or {}), **(one.get("stringData") or {})}
+    kind = dig(one, "metadata", "labels", "argocd.argoproj.io/secret-type")
+    address = kind == "cluster" and not re.search("token|password|keydata", str(values).lower())
+    if values and not address:
         yield scope.fault(
             title(one),
             "secret in git",
             wanted="an ExternalSecret",
-            found=", ".join([*(one.get("data") or {}), *(one.get("stringData") or {})]),
+            found=", ".join(values),
             next_step="rotate it now, and keep the new one in a secret store",
         )
 

@@ -75,6 +75,10 @@ def _walk(tree: promql.Expr) -> _Found:
                     found.bare.append(node)
             case promql.Call() if node.func.name == "histogram_quantile":
                 found.quantiles.append(node)
+            case promql.Call() if node.func.name == "histogram_fraction":
+                found.comparisons += [
+                    (node, edge.val) for edge in node.args[:2] if isinstance(edge, promql.NumberLiteral)
+                ]
             case promql.BinaryExpr() if isinstance(node.rhs, promql.NumberLiteral):
                 if str(node.op).strip() in {">", ">=", "<", "<="}:
                     found.comparisons.append((node.lhs, node.rhs.val))
@@ -126,7 +130,8 @@ _NAMESPACE = "namespace"
 
 def is_shared(name: str) -> bool:
     """Whether a name is one that another object defines: a recording rule, a GPU counter."""
-    return name.startswith("DCGM_") or (":" in name and not name.startswith("vllm:"))
+    off = name.startswith("DCGM_") and name not in series()
+    return off or (":" in name and not name.startswith("vllm:"))
 
 
 def _selects(matcher: promql.Matcher, wanted: str) -> bool:
@@ -140,7 +145,11 @@ def _check_edges(
     scope: Scope, query: Query, tree: promql.Expr, found: _Found
 ) -> Iterator[Finding]:
     """A threshold between two edges is interpolated: the same latency may be on either side."""
-    compared = [(node, number) for node, number in found.comparisons if _quantiles(node)]
+    compared = [
+        (node, number)
+        for node, number in found.comparisons
+        if number and (isinstance(node, promql.Call) or _quantiles(node))
+    ]
     if _quantiles(tree):
         compared += [(tree, number) for number in query.thresholds]
     numbers = [

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tidegate.manifests.checks import Object, title
@@ -73,10 +74,16 @@ def _of_analysis(one: Object) -> Iterator[Query]:
         text = dig(metric, "provider", "prometheus", "query")
         if text is None:
             continue
-        text = _ARGUMENT.sub(lambda m: str(values.get(m[1]) or f"args.{m[1]}"), text)
+        text = _ARGUMENT.sub(partial(_argument, values), text)
         conditions = f"{metric.get('successCondition')} {metric.get('failureCondition')}"
         thresholds = tuple(float(number) for number in _CONDITION.findall(conditions))
         yield Query(one, f"{title(one)}/{metric['name']}", text, thresholds)
+
+
+def _argument(values: dict[str, Any], match: re.Match[str]) -> str:
+    """An argument's value; without one, its name in a label and a number elsewhere."""
+    in_label = match.string[: match.start()].count('"') % 2
+    return str(values.get(match[1]) or (f"args.{match[1]}" if in_label else "1"))
 
 
 def _of_dashboard(one: Object) -> Iterator[Query]:

@@ -21,10 +21,9 @@ _NAMES = [
     ("Rollout", "spec.strategy.canary.trafficRouting.istio.virtualService", "VirtualService"),
     ("Rollout", "spec.strategy.canary.trafficRouting.istio.destinationRule", "DestinationRule"),
     ("Rollout", "spec.workloadRef", None),
-    ("ScaledObject", "spec.scaleTargetRef", "Deployment"),
     ("ScaledObject", "spec.triggers.*.authenticationRef", "TriggerAuthentication"),
 ]
-_SELECTING = {"AuthorizationPolicy", "NetworkPolicy", "PodMonitor", "RequestAuthentication"}
+_SELECTING = {"AuthorizationPolicy", "PodMonitor", "RequestAuthentication"}
 _SELECTING |= {"PeerAuthentication", "InferencePool"}
 
 
@@ -176,7 +175,7 @@ def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator
     if one["kind"] not in _SELECTING:
         return
     spec = one.get("spec") or {}
-    selector = dig(spec.get("podSelector") or spec.get("selector") or {}, "matchLabels")
+    selector = dig(spec, "selector", "matchLabels")
     labels = [pod.labels for other in inside for pod in pods(other)]
     if selector and not any(selector.items() <= found.items() for found in labels):
         yield scope.fault(

@@ -1,4 +1,4 @@
-"""What must hold of autoscalers: one writer of replicas, and no scaling on what is not known."""
+"""What must hold of autoscalers: no scaling on what is not known."""
 
 import re
 from collections import Counter
@@ -147,17 +147,7 @@ def _check_targets(scope: Scope) -> Iterator[Finding]:
                 found=count[_target(one)],
                 next_step="join them: a ScaledObject takes several triggers",
             )
-        if target is None:
-            continue
-        if "replicas" in target["spec"]:
-            yield scope.fault(
-                title(target),
-                "two writers of replicas",
-                wanted=f"no spec.replicas: {title(one)} writes them",
-                found=target["spec"]["replicas"],
-                next_step="remove the field",
-            )
-        if _by_processor(one) and any(pod.engine for pod in pods(target)):
+        if target and _by_processor(one) and any(pod.engine for pod in pods(target)):
             yield scope.fault(
                 title(one),
                 "scales an engine by its processor",

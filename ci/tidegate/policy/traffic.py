@@ -93,14 +93,6 @@ def _check_route(scope: Scope, one: Object, route: dict[str, Any]) -> Iterator[F
             found=timeout,
             next_step="raise the timeout or tighten the objective",
         )
-    elif scope.model and seconds(timeout) > float(scope.model.engine.get("shutdown-timeout", 0)):
-        yield scope.fault(
-            where,
-            "request may outlive the drain",
-            wanted=f"a timeout <= shutdown-timeout {scope.model.engine.get('shutdown-timeout')} s",
-            found=timeout,
-            next_step="lower the timeout, or raise shutdown-timeout and the grace period",
-        )
 
 
 def _check_paths(scope: Scope, one: Object) -> Iterator[Finding]:
