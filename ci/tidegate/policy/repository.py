@@ -16,6 +16,7 @@ from tidegate.manifests.render import build, render_all
 from tidegate.manifests.units import Unit, find_units
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
+from tidegate.policy.explain import check_reference
 from tidegate.policy.exceptions import accept, read_exceptions
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
@@ -62,7 +63,7 @@ def inspect(root: Path) -> Inspection:
         findings += check_scope(scope, policies)
     findings += check_together(scopes)
     findings += [one for model in catalog.models.values() for one in check_objectives(model)]
-    findings += check_pipelines(root)
+    findings += [*check_pipelines(root), *check_reference(root)]
     exceptions = read_exceptions(root, findings)
     left = accept(_once(findings), exceptions, today=datetime.now(tz=UTC).date())
     cache.prune()
