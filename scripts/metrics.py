@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from schemas import module  # the script beside this one
+from scripts.schemas import module
 
 from tidegate.machine_yaml import read_all
 
@@ -31,7 +31,10 @@ def kind(cells: str) -> str:
 def listed(text: str) -> dict[str, str]:
     """Metric names with their types in a page or a Go file."""
     rows = {match[1]: kind(match[2]) for match in ROW.finditer(text)}
-    named = {"_".join(filter(None, ("keda", *match.groups()))): "unknown" for match in OPTIONS.finditer(text)}
+    named = {
+        "_".join(filter(None, ("keda", *match.groups()))): "unknown"
+        for match in OPTIONS.finditer(text)
+    }
     return rows | named
 
 

@@ -13,7 +13,7 @@ from tidegate.cli import main
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("models", "base", "overlays", "clusters", "tests/golden")
+PARTS = ("models", "base", "overlays", "clusters", "policies", "exceptions", "tests/golden")
 
 
 def _group(nodeid: str) -> str:

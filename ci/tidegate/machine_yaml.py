@@ -23,4 +23,4 @@ _Loader.yaml_implicit_resolvers = {
 
 def read_all(text: str) -> Iterator[Any]:
     """The documents of a text that are not empty; raises `yaml.YAMLError`."""
-    return (one for one in yaml.load_all(text, Loader=_Loader) if one is not None)  # noqa: S506 - a safe loader's subclass
+    return (one for one in yaml.load_all(text, Loader=_Loader) if one is not None)

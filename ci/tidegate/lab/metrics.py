@@ -43,7 +43,7 @@ def metrics() -> dict[str, Any]:
 
 
 def _families(path: Path) -> dict[str, list[float]]:
-    """vLLM's bucket edges by family."""
+    """The bucket edges of vLLM by family."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     values: dict[str, Any] = {}
     for node in tree.body:
@@ -73,7 +73,7 @@ def _named(
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and _NAME.fullmatch(str(node.value)):
-            yield node.value, "unknown", None
+            yield str(node.value), "unknown", None
         if not isinstance(node, ast.Call):
             continue
         given = {keyword.arg: keyword.value for keyword in node.keywords}

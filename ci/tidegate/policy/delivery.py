@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from tidegate.findings import Finding
 from tidegate.manifests.checks import Object, title
@@ -56,7 +55,9 @@ def _check_project(scope: Scope, one: Object) -> Iterator[Finding]:
     policies = dig(spec, "sourceIntegrity", "git", "policies") or []
     keys = [key for policy in policies for key in dig(policy, "gpg", "keys") or []]
     strict = policies and all(dig(policy, "gpg", "mode") == "strict" for policy in policies)
-    if policies and not (strict and keys and all(re.fullmatch("[0-9A-F]{40}", key) for key in keys)):
+    if policies and not (
+        strict and keys and all(re.fullmatch("[0-9A-F]{40}", key) for key in keys)
+    ):
         yield scope.fault(
             title(one),
             "commits are not verified",
@@ -186,7 +187,9 @@ def _check_analysis(scope: Scope, one: Object) -> Iterator[Finding]:
     for metric in dig(one, "spec", "metrics") or []:
         conditions = f"{metric.get('successCondition', '')}{metric.get('failureCondition', '')}"
         prometheus = dig(metric, "provider", "prometheus")
-        if prometheus is not None and ("len(result)" not in conditions and "isNaN" not in conditions):
+        if prometheus is not None and (
+            "len(result)" not in conditions and "isNaN" not in conditions
+        ):
             yield scope.fault(
                 f"{title(one)}/{metric['name']}",
                 "analysis does not expect an empty result",

@@ -52,9 +52,11 @@ def examples(root: Path) -> dict[str, list[Example]]:
     return found
 
 
+_SHOWN = ("file", "set", "remove", "add", "with", "write")
+
+
 def _example(root: Path, file: str, fixture: dict[str, Any]) -> Example:
-    bad = {key: fixture[key] for key in ("file", "set", "add", "with", "write") if key in fixture}
-    bad |= {"remove": fixture["remove"]} if fixture.get("remove") else {}
+    bad = {key: fixture[key] for key in _SHOWN if fixture.get(key)}
     good = {p: _value(root, p) for p in [*fixture.get("set", {}), *_listed(fixture.get("remove"))]}
     if "replace" in fixture:
         good = {"file": fixture["file"], "text": fixture["replace"]}
@@ -104,7 +106,7 @@ def _section(check: Check, shown: list[Example]) -> Iterator[str]:
 
 
 def reference(root: Path) -> str:
-    """docs/reference/checks.md: every check, and every row of the lists of known mistakes."""
+    """The text of docs/reference/checks.md: every check, and every known mistake."""
     lines = [
         "# Checks",
         "",
@@ -123,21 +125,21 @@ def reference(root: Path) -> str:
 
 
 def _table() -> Iterator[str]:
-    """Which known mistake is caught by which check, and which are caught elsewhere or not at all."""
+    """Which known mistake is caught by which check, elsewhere or not at all."""
     yield from ("## Known mistakes", "", "| Row | Mistake | Caught by |", "|---|---|---|")
     by_row: dict[str, list[str]] = {}
     for code, check in registry().items():
         for row in check.covers:
             by_row.setdefault(row, []).append(code)
-    for row in rows():
-        caught = ", ".join(by_row.get(row["row"], [])) or row["elsewhere"]
-        yield f"| {row['row']} | {row['mistake']} | {caught} |"
+    for one in rows():
+        caught = ", ".join(by_row.get(one["row"], [])) or one["elsewhere"]
+        yield f"| {one['row']} | {one['mistake']} | {caught} |"
 
 
 def rows() -> list[dict[str, str]]:
     """The rows of the lists: `row`, `mistake`, and where no check sees it, `elsewhere`."""
-    text = files("tidegate").joinpath("policy/data/known-mistakes.yaml").read_text(encoding="utf-8")
-    listed: list[dict[str, str]] = next(read_all(text))
+    file = files("tidegate").joinpath("policy/data/known-mistakes.yaml")
+    listed: list[dict[str, str]] = next(read_all(file.read_text(encoding="utf-8")))
     return listed
 
 

@@ -54,7 +54,7 @@ def _read(data: Mapping[str, Any], exporter: str) -> list[Metric]:
 
 
 def _names(metric: Metric) -> list[str]:
-    """vLLM's Python client ends every counter in `_total`; others say what they mean."""
+    """The Python client of vLLM ends every counter in `_total`; others say what they mean."""
     if metric.type == "counter" and metric.exporter == "vllm":
         return [f"{metric.name.removesuffix('_total')}_total"]
     return [f"{metric.name}{suffix}" for suffix in _SUFFIXES[metric.type]]

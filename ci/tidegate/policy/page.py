@@ -15,9 +15,9 @@ _TEMPLATE = "policy/data/report.html.jinja"
 
 def page(root: Path, inspection: Inspection) -> str:
     """The report of an inspection."""
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
-        files("tidegate").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    )
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).from_string(files("tidegate").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     findings = inspection.findings
     faults = Counter(finding.file for finding in findings)
     rendered: str = template.render(

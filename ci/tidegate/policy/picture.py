@@ -7,7 +7,7 @@ from pathlib import Path
 from tidegate.manifests.graph import read_file, references
 from tidegate.policy.scope import Scope
 
-WIDTH, HEIGHT, ROW, COLUMN, TOP = 190, 26, 40, 270, 56
+WIDTH, HEIGHT, ROW, COLUMN, TOP = 190, 26, 40, 262, 56
 # Column by place: what is served, how it looks, which and where, on what.
 _COLUMNS = ("What", "How", "How, by service", "Which", "Where")
 

@@ -1,4 +1,4 @@
-"""What must hold of queries: they parse, name metrics that exist, and ask about their own service."""
+"""What must hold of queries: they parse, name metrics that exist, and ask about their own."""
 
 import re
 from collections.abc import Iterator
@@ -66,31 +66,35 @@ def _walk(tree: promql.Expr) -> _Found:
     found, depth = _Found(), [0]
 
     def enter(node: promql.Expr) -> bool:
-        match node:
-            case promql.AggregateExpr():
-                depth[0] += 1
-            case promql.VectorSelector():
-                found.selectors.append(node)
-                if not depth[0]:
-                    found.bare.append(node)
-            case promql.Call() if node.func.name == "histogram_quantile":
-                found.quantiles.append(node)
-            case promql.Call() if node.func.name == "histogram_fraction":
-                found.comparisons += [
-                    (node, edge.val) for edge in node.args[:2] if isinstance(edge, promql.NumberLiteral)
-                ]
-            case promql.BinaryExpr() if isinstance(node.rhs, promql.NumberLiteral):
-                if str(node.op).strip() in {">", ">=", "<", "<="}:
-                    found.comparisons.append((node.lhs, node.rhs.val))
+        depth[0] += isinstance(node, promql.AggregateExpr)
+        if isinstance(node, promql.VectorSelector):
+            found.selectors.append(node)
+            found.bare += [] if depth[0] else [node]
+        elif isinstance(node, promql.Call) and node.func.name == "histogram_quantile":
+            found.quantiles.append(node)
+        found.comparisons += _comparisons(node)
         return True
 
     def leave(node: promql.Expr) -> bool:
-        if isinstance(node, promql.AggregateExpr):
-            depth[0] -= 1
+        depth[0] -= isinstance(node, promql.AggregateExpr)
         return True
 
     promql.walk(tree, enter, leave)
     return found
+
+
+def _comparisons(node: promql.Expr) -> list[tuple[promql.Expr, float]]:
+    """What a node compares with a number: a value beside it, or a histogram's share up to it."""
+    if isinstance(node, promql.Call) and node.func.name == "histogram_fraction":
+        limits = [limit for limit in node.args[:2] if isinstance(limit, promql.NumberLiteral)]
+        return [(node, limit.val) for limit in limits]
+    if (
+        isinstance(node, promql.BinaryExpr)
+        and isinstance(node.rhs, promql.NumberLiteral)
+        and str(node.op).strip() in {">", ">=", "<", "<="}
+    ):
+        return [(node.lhs, node.rhs.val)]
+    return []
 
 
 def _check_selector(
@@ -119,7 +123,7 @@ def _check_selector(
             yield scope.fault(
                 query.where,
                 f"query of another {what}",
-                wanted=f'{sorted(labels)[-1]}="{wanted}" on {name}',
+                wanted=f'{max(labels)}="{wanted}" on {name}',
                 found=selector.prettify(),
                 next_step=f"select its own {what}; Prometheus holds all of them",
             )
@@ -141,9 +145,7 @@ def _selects(matcher: promql.Matcher, wanted: str) -> bool:
     return matcher.op == promql.MatchOp.Re and re.fullmatch(matcher.value, wanted) is not None
 
 
-def _check_edges(
-    scope: Scope, query: Query, tree: promql.Expr, found: _Found
-) -> Iterator[Finding]:
+def _check_edges(scope: Scope, query: Query, tree: promql.Expr, found: _Found) -> Iterator[Finding]:
     """A threshold between two edges is interpolated: the same latency may be on either side."""
     compared = [
         (node, number)
@@ -152,9 +154,7 @@ def _check_edges(
     ]
     if _quantiles(tree):
         compared += [(tree, number) for number in query.thresholds]
-    numbers = [
-        (metric, number) for node, number in compared for metric in _histograms(_walk(node))
-    ]
+    numbers = [(metric, number) for node, number in compared for metric in _histograms(_walk(node))]
     numbers += [
         (metric, float(matcher.value))
         for selector in found.selectors

@@ -17,7 +17,11 @@ _NAMES = [
     ("Rollout", "spec.strategy.canary.analysis.templates.*.templateName", "AnalysisTemplate"),
     ("Rollout", "spec.strategy.canary.canaryService", "Service"),
     ("Rollout", "spec.strategy.canary.stableService", "Service"),
-    ("Rollout", "spec.strategy.canary.steps.*.analysis.templates.*.templateName", "AnalysisTemplate"),
+    (
+        "Rollout",
+        "spec.strategy.canary.steps.*.analysis.templates.*.templateName",
+        "AnalysisTemplate",
+    ),
     ("Rollout", "spec.strategy.canary.trafficRouting.istio.virtualService", "VirtualService"),
     ("Rollout", "spec.strategy.canary.trafficRouting.istio.destinationRule", "DestinationRule"),
     ("Rollout", "spec.workloadRef", None),
@@ -78,9 +82,9 @@ def references(one: Object, inside: dict[str, list[Object]]) -> Iterator[Referen
     for host in _hosts(one):
         service, _, rest = host.partition(".")
         space = rest.partition(".")[0] if rest else own
-        if not rest or rest.endswith(".svc.cluster.local") or rest == space:
-            if space in inside:
-                yield _reference(one, "Service", service, space, inside)
+        here = not rest or rest.endswith(".svc.cluster.local") or rest == space
+        if here and space in inside:
+            yield _reference(one, "Service", service, space, inside)
 
 
 def _walk(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - JSON

@@ -16,8 +16,8 @@ from tidegate.manifests.render import build, render_all
 from tidegate.manifests.units import Unit, find_units
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
-from tidegate.policy.explain import check_reference
 from tidegate.policy.exceptions import accept, read_exceptions
+from tidegate.policy.explain import check_reference
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
 from tidegate.policy.promql import check_queries, is_shared, selected
@@ -72,19 +72,19 @@ def inspect(root: Path) -> Inspection:
 
 def find_scopes(catalog: Catalog) -> tuple[list[Scope], list[Finding]]:
     """Every unit and every other folder that renders on its own; units that do not are left out."""
-    units, _ = find_units(catalog)
+    units, unreadable = find_units(catalog)
     rendered, _ = render_all(units)
     scopes = [of_unit(one.unit, one.objects) for one in rendered]
     findings: list[Finding] = []
     for folder in find_roots(catalog.root):
-        if folder in {unit.folder for unit in units}:
+        file = f"{folder}/kustomization.yaml"
+        if file in {unit.file for unit in units} | {fault.file for fault in unreadable}:
             continue
         try:
             text = build(catalog.root / folder, name=folder)
         except FindingsError as error:
             findings += error.findings
         else:
-            file = f"{folder}/kustomization.yaml"
             scopes.append(Scope(folder, file, tuple(read_all(text))))
     return scopes, findings
 

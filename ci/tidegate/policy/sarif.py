@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
-from importlib.metadata import version
 from tidegate.findings import Finding
 from tidegate.policy.explain import REFERENCE
 from tidegate.registry import Check, registry

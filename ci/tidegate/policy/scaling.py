@@ -15,7 +15,19 @@ _NEEDED = {
 }
 _WORD = re.compile(r"[a-zA-Z_]\w*")
 # What a formula may call, from KEDA's expression language.
-_FUNCTIONS = {"abs", "ceil", "count", "floor", "len", "max", "mean", "median", "min", "round", "sum"}
+_FUNCTIONS = {
+    "abs",
+    "ceil",
+    "count",
+    "floor",
+    "len",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "round",
+    "sum",
+}
 _FUNCTIONS |= {"and", "or", "not", "true", "false", "nil", "int", "float"}
 
 
@@ -94,7 +106,9 @@ def _check_formula(scope: Scope, one: Object) -> Iterator[Finding]:
             found=", ".join(sorted(unknown)),
             next_step="name the trigger, or correct the formula",
         )
-    if dig(one, "spec", "fallback") and not re.fullmatch("[1-9][0-9]*", str(modifiers.get("target"))):
+    if dig(one, "spec", "fallback") and not re.fullmatch(
+        "[1-9][0-9]*", str(modifiers.get("target"))
+    ):
         yield scope.fault(
             f"{title(one)}/target",
             "fallback cannot work",

@@ -79,9 +79,7 @@ def _successor(version: str, kind: str) -> str | None:
     return SUPERSEDED.get((version, kind)) or SUPERSEDED_VERSIONS.get(version)
 
 
-def _violations(
-    scope: Scope, one: Object, validator: jsonschema_rs.Validator
-) -> Iterator[Finding]:
+def _violations(scope: Scope, one: Object, validator: jsonschema_rs.Validator) -> Iterator[Finding]:
     for error in validator.iter_errors(one):
         kind = error.kind
         where = f"{title(one)}: {'.'.join(map(str, error.instance_path)) or 'object'}"
@@ -107,7 +105,7 @@ def _violations(
 def _validator(version: str, kind: str) -> jsonschema_rs.Validator | None:
     """A compiled validator; None for a kind that nobody knows."""
     if name := _native().get((version, kind)):
-        schema = {"$ref": f"{_NATIVE}#/$defs/{name}"}
+        schema: dict[str, Any] = {"$ref": f"{_NATIVE}#/$defs/{name}"}
     elif custom := _custom_kinds(version.partition("/")[0]).get(f"{version}/{kind}"):
         metadata = {"$ref": f"{_NATIVE}#/$defs/{_METADATA}"}
         schema = {"allOf": [custom, {"properties": {"metadata": metadata}}]}
@@ -118,9 +116,7 @@ def _validator(version: str, kind: str) -> jsonschema_rs.Validator | None:
 
 @cache
 def _registry() -> jsonschema_rs.Registry:
-    return jsonschema_rs.Registry(
-        [(_NATIVE, {"$schema": _DIALECT, "$defs": _definitions()})]
-    )
+    return jsonschema_rs.Registry([(_NATIVE, {"$schema": _DIALECT, "$defs": _definitions()})])
 
 
 @cache

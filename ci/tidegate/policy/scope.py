@@ -9,7 +9,7 @@ from tidegate.findings import Finding
 from tidegate.manifests.checks import Object, title
 
 # Where each kind that owns pods keeps their template.
-_TEMPLATES = {
+_TEMPLATES: dict[str, list[tuple[str, ...]]] = {
     "CronJob": [("spec", "jobTemplate", "spec", "template")],
     "DaemonSet": [("spec", "template")],
     "Deployment": [("spec", "template")],

@@ -96,7 +96,7 @@ def _check_route(scope: Scope, one: Object, route: dict[str, Any]) -> Iterator[F
 
 
 def _check_paths(scope: Scope, one: Object) -> Iterator[Finding]:
-    """vLLM guards only some of its routes with a key, so the mesh lists those that are allowed."""
+    """A key guards only some routes of vLLM, so the mesh lists those that are allowed."""
     if dig(one, "spec", "action") not in {None, "ALLOW"}:
         return
     for rule in dig(one, "spec", "rules") or []:

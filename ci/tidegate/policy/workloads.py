@@ -44,7 +44,13 @@ def check_workloads(scope: Scope) -> Iterator[Finding]:
             yield from _check_images(scope, pod)
     for pod in server_pods(scope):
         if pod.engine is not None:
-            for check in (_check_timing, _check_probes, _check_liveness, _check_drain, _check_caches):
+            for check in (
+                _check_timing,
+                _check_probes,
+                _check_liveness,
+                _check_drain,
+                _check_caches,
+            ):
                 yield from check(scope, pod, pod.engine)
             for check in (_check_memory, _check_modes, _check_process, _check_offline):
                 yield from check(scope, pod, pod.engine)

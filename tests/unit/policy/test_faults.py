@@ -32,7 +32,7 @@ def test_a_fault_gives_exactly_its_own_finding(path: Path) -> None:
 
 
 def test_every_check_on_objects_has_a_fault() -> None:
-    """No check of schemas, queries, workloads, scaling, traffic, delivery or policies is untried."""
+    """No check of schemas, queries, workloads, scaling, traffic or policies is untried."""
     tried = {read_fixture(path)["code"] for path in (FIXTURES / "faults").glob("*.yaml")}
     elsewhere = {f"TG7{number}" for number in (11, 12, 13, 14)}  # in text, not in objects
 
