@@ -55,6 +55,7 @@ def check_references(scopes: Iterable[Scope]) -> Iterator[Finding]:
                     yield _dangling(scope, reference)
             yield from _check_ports(scope, one, inside[namespace(one)])
             yield from _check_selector(scope, one, inside[namespace(one)])
+            yield from _check_width(scope, one, inside[namespace(one)])
 
 
 def _dangling(scope: Scope, reference: Reference) -> Finding:
@@ -145,8 +146,39 @@ def _hosts(one: Object) -> Iterator[str]:
                 yield str((part.get("destination") or part).get("host", ""))
 
 
+def _check_pod(scope: Scope, pod: Pod) -> Iterator[Finding]:
+    """Mounts name volumes of the pod, and probes name ports of their container."""
+    volumes = {one["name"] for one in pod.spec.get("volumes") or []}
+    for container in pod.containers:
+        for mount in container.get("volumeMounts") or []:
+            if mount["name"] not in volumes:
+                yield scope.fault(
+                    pod.title(container),
+                    "names what is not there",
+                    wanted=f"a volume: {', '.join(sorted(volumes))}",
+                    found=mount["name"],
+                    next_step="add the volume or correct the name",
+                )
+        opened = {p.get(key) for p in container.get("ports") or [] for key in _PORT_KEYS}
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            port = dig(container, name, "httpGet", "port")
+            if port is not None and port not in opened:
+                yield scope.fault(
+                    f"{pod.title(container)}/{name}",
+                    "port that no container opens",
+                    wanted=f"one of {', '.join(sorted(map(str, opened - {None})))}",
+                    found=port,
+                    next_step="correct the probe's port or the container's ports",
+                )
+
+
+_PORT_KEYS = ("name", "containerPort")
+
+
 def _check_ports(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
     """A Service's port leads to a port that its pods open."""
+    for pod in pods(one):
+        yield from _check_pod(scope, pod)
     if one["kind"] != "Service":
         return
     selector = dig(one, "spec", "selector") or {}
@@ -189,3 +221,29 @@ def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator
             found=", ".join(f"{k}={v}" for k, v in selector.items()),
             next_step="correct the selector",
         )
+
+
+def _check_width(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+    """A selector with a label too few takes in the pods of other services."""
+    selector = dig(one, "spec", "selector") or {}
+    if one["kind"] == "PodDisruptionBudget":
+        selector = dig(selector, "matchLabels") or {}
+    elif one["kind"] != "Service":
+        return
+    names = {
+        pod.labels.get(_SERVICE, "")
+        for other in inside
+        for pod in pods(other)
+        if selector and selector.items() <= pod.labels.items()
+    }
+    if len(names) > 1:
+        yield scope.fault(
+            title(one),
+            "selects pods of several services",
+            wanted=f"pods of one {_SERVICE}",
+            found=", ".join(sorted(names)),
+            next_step=f"select {_SERVICE} as well",
+        )
+
+
+_SERVICE = "app.kubernetes.io/name"

@@ -17,6 +17,7 @@ from tidegate.manifests.units import Unit, find_units
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.exceptions import accept, read_exceptions
+from tidegate.policy.engines import check_engines
 from tidegate.policy.explain import check_reference
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
@@ -24,16 +25,18 @@ from tidegate.policy.promql import check_queries, is_shared, selected
 from tidegate.policy.queries import find_queries, rules
 from tidegate.policy.references import check_references
 from tidegate.policy.scaling import check_scaling
-from tidegate.policy.schemas import check_schemas
+from tidegate.policy.schemas import MALFORMED, check_schemas
 from tidegate.policy.scope import Scope
 from tidegate.policy.traffic import check_traffic
+from tidegate.policy.values import check_values
 from tidegate.policy.workloads import check_workloads
 
-# What one scope's objects show on their own.
+# What one scope's objects show on their own, once each has the form of its kind.
 CHECKS: list[Callable[[Scope], Iterator[Finding]]] = [
-    check_schemas,
+    check_values,
     check_queries,
     check_workloads,
+    check_engines,
     check_scaling,
     check_traffic,
     check_delivery,
@@ -51,16 +54,19 @@ class Inspection:
 def inspect(root: Path) -> Inspection:
     """Check the repository at `root`; findings are sorted by file.
 
+    Where an object has not the form of its kind, that is all that is said: nothing else can be
+    asked of it.
+
     Raises:
         CouldNotCheckError: a tool is missing or a policy does not compile.
     """
-    findings = check_manifests(root)
     catalog, _ = load(root)
     policies = read_policies(root)
     scopes, faults = find_scopes(catalog)
-    findings += faults
-    for scope in scopes:
-        findings += check_scope(scope, policies)
+    judged = [one for scope in scopes for one in check_scope(scope, policies)]
+    if malformed := [one for one in judged if one.what == MALFORMED]:
+        return Inspection(tuple(scopes), tuple(sorted(malformed)))
+    findings = [*check_manifests(root), *faults, *judged]
     findings += check_together(scopes)
     findings += [one for model in catalog.models.values() for one in check_objectives(model)]
     findings += [*check_pipelines(root), *check_reference(root)]
@@ -110,10 +116,19 @@ def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     known = cache.read("verdict", key, list)
     if known is not None:
         return [Finding(*fields) for fields in known]
-    found = [one for check in CHECKS for one in check(scope)]
-    found += check_admission(scope, policies)
+    found = list(judge(scope, policies))
     cache.write("verdict", key, [one.fields() for one in found])
     return found
+
+
+def judge(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:
+    """The checks themselves: the form of each object first, and the rest if it has one."""
+    form = list(check_schemas(scope))
+    yield from form
+    if not any(one.what == MALFORMED for one in form):
+        for check in CHECKS:
+            yield from check(scope)
+        yield from check_admission(scope, policies)
 
 
 def check_together(scopes: list[Scope]) -> list[Finding]:

@@ -18,6 +18,7 @@ from tidegate.manifests.checks import Object, title
 from tidegate.policy.scope import Scope
 
 KUBERNETES = "1.37.0"
+MALFORMED = "invalid field"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NATIVE = "urn:kubernetes"
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -94,7 +95,7 @@ def _violations(scope: Scope, one: Object, validator: jsonschema_rs.Validator) -
         else:
             yield scope.fault(
                 where,
-                "invalid field",
+                MALFORMED,
                 wanted="what the schema says",
                 found=error.message,
                 next_step="correct the value",

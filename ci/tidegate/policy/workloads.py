@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.checks import title
+from tidegate.manifests.checks import Object, title
 from tidegate.policy.scope import Pod, Scope, dig, environment, pods, server_pods
 
 LIVENESS_WINDOW_SECONDS = 60
@@ -42,6 +42,8 @@ def check_workloads(scope: Scope) -> Iterator[Finding]:
     for one in scope.objects:
         for pod in pods(one):
             yield from _check_images(scope, pod)
+    for one in scope.objects:
+        yield from _check_labels(scope, one)
     for pod in server_pods(scope):
         if pod.engine is not None:
             for check in (
@@ -54,7 +56,6 @@ def check_workloads(scope: Scope) -> Iterator[Finding]:
                 yield from check(scope, pod, pod.engine)
             for check in (_check_memory, _check_modes, _check_process, _check_offline):
                 yield from check(scope, pod, pod.engine)
-            yield from _check_labels(scope, pod)
 
 
 def _check_images(scope: Scope, pod: Pod) -> Iterator[Finding]:
@@ -79,7 +80,7 @@ def _check_timing(scope: Scope, pod: Pod, engine: dict[str, Any]) -> Iterator[Fi
     """The startup budget, the engine's own patience and the rollout's: none cuts another short."""
     budget = _window(engine.get("startupProbe") or {})
     patience = environment(engine).get("VLLM_ENGINE_READY_TIMEOUT_S", "600")
-    waits = [("VLLM_ENGINE_READY_TIMEOUT_S", budget, int(patience))]
+    waits = [("VLLM_ENGINE_READY_TIMEOUT_S", budget, int(amount(patience)))]
     if pod.owner["kind"] in {"Deployment", "Rollout"}:
         deadline = dig(pod.owner, "spec", "progressDeadlineSeconds") or 600
         waits.append(("progressDeadlineSeconds", budget + 1, deadline))
@@ -237,17 +238,18 @@ def _check_offline(scope: Scope, pod: Pod, engine: dict[str, Any]) -> Iterator[F
         )
 
 
-def _check_labels(scope: Scope, pod: Pod) -> Iterator[Finding]:
+def _check_labels(scope: Scope, one: Object) -> Iterator[Finding]:
     """Cost is added up by labels; a wrong one bills another team."""
     if scope.model is None:
         return
     wanted = {"tidegate.dev/model": scope.model.name, "tidegate.dev/team": scope.model.spec.owner}
-    for label, value in wanted.items():
-        if pod.labels.get(label, value) != value:
-            yield scope.fault(
-                title(pod.owner),
-                "label differs from model.yaml",
-                wanted=f"{label}: {value}",
-                found=pod.labels[label],
-                next_step="correct the label in the model's kustomization.yaml",
-            )
+    for labels in (one["metadata"].get("labels") or {}, *(pod.labels for pod in pods(one))):
+        for label, value in wanted.items():
+            if labels.get(label, value) != value:
+                yield scope.fault(
+                    title(one),
+                    "label differs from model.yaml",
+                    wanted=f"{label}: {value}",
+                    found=labels[label],
+                    next_step="correct the label in the model's kustomization.yaml",
+                )

@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 from tidegate.catalog.load import load_valid
 from tidegate.findings import Finding
 from tidegate.machine_yaml import read_all
-from tidegate.policy.admission import check_admission, read_policies
-from tidegate.policy.repository import CHECKS, check_together
+from tidegate.policy.admission import read_policies
+from tidegate.policy.repository import check_together, judge
 from tidegate.policy.scope import Scope
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -47,8 +47,7 @@ def scope(objects: Objects, *extra: dict[str, Any]) -> Scope:
 
 def faults(one: Scope) -> list[Finding]:
     """What every check on objects says about a scope."""
-    found = [fault for check in CHECKS for fault in check(one)]
-    return [*found, *check_admission(one, read_policies(ROOT)), *check_together([one])]
+    return [*judge(one, read_policies(ROOT)), *check_together([one])]
 
 
 def parent(objects: Objects, path: str) -> tuple[Any, str | int]:
