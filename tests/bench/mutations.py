@@ -83,7 +83,7 @@ def findings(
 ) -> Iterator[Finding]:
     """What the check says about a unit with these objects."""
     file = rendered.unit.file
-    if not all(_NEEDED <= one.keys() and "name" in one["metadata"] for one in objects):
+    if not all(one.keys() >= _NEEDED and "name" in one["metadata"] for one in objects):
         yield Finding(file, "object", "does not render", "kind and name", "neither", "add them")
         return
     scope = of_unit(rendered.unit, objects)

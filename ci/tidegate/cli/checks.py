@@ -15,8 +15,8 @@ from tidegate.cli.options import Json, Root
 from tidegate.cli.output import console, print_findings, print_json
 from tidegate.findings import FindingsError, refuse
 from tidegate.oci import write_atomically
-from tidegate.policy.explain import explanation
 from tidegate.policy.difference import differences, markdown
+from tidegate.policy.explain import explanation
 from tidegate.policy.origin import origin
 from tidegate.policy.page import page
 from tidegate.policy.repository import Inspection, find_scopes, inspect

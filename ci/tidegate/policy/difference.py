@@ -108,7 +108,8 @@ def _of_value(path: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 -
 def _of_lines(path: str, old: str, new: str) -> Iterator[str]:
     gone = [line.strip() for line in old.splitlines() if line not in new.splitlines()]
     come = [line.strip() for line in new.splitlines() if line not in old.splitlines()]
-    yield f"{_called(path)}: {_shown('; '.join(gone) or 'nothing')} -> {_shown('; '.join(come) or 'nothing')}"
+    was, is_now = (_shown("; ".join(lines) or "nothing") for lines in (gone, come))
+    yield f"{_called(path)}: {was} -> {is_now}"
 
 
 def _called(path: str) -> str:

@@ -16,8 +16,8 @@ from tidegate.manifests.render import build, render_all
 from tidegate.manifests.units import Unit, find_units
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
-from tidegate.policy.exceptions import accept, read_exceptions
 from tidegate.policy.engines import check_engines
+from tidegate.policy.exceptions import accept, read_exceptions
 from tidegate.policy.explain import check_reference
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
