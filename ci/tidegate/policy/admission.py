@@ -15,8 +15,9 @@ from typing import Any
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
+from yaml import YAMLError
 
-from tidegate.findings import Finding, cannot_check
+from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 from tidegate.machine_yaml import read_all
 from tidegate.manifests.checks import Object, title
 from tidegate.policy.scope import Scope
@@ -93,35 +94,44 @@ def read_policies(root: Path) -> list[Policy]:
 
 @cache
 def _compiled(file: str, text: str) -> Policy:
-    (data,) = read_all(text)
-    spec = data["spec"]
-    return Policy(
-        file,
-        text,
-        data["metadata"]["annotations"][TITLE],
-        frozenset(
-            (group, resource)
-            for rule in spec["matchConstraints"]["resourceRules"]
-            for group in rule["apiGroups"]
-            for resource in rule["resources"]
-        ),
-        tuple((one["name"], _compile(file, one)) for one in spec.get("variables", [])),
-        tuple(Rule(_compile(file, one), one["message"]) for one in spec["validations"]),
-    )
+    try:
+        (data,) = read_all(text)
+        spec = data["spec"]
+        return Policy(
+            file,
+            text,
+            data["metadata"]["annotations"][TITLE],
+            frozenset(
+                (group, resource)
+                for rule in spec["matchConstraints"]["resourceRules"]
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+            ),
+            tuple((one["name"], _compile(file, one)) for one in spec.get("variables") or []),
+            tuple(Rule(_compile(file, one), one["message"]) for one in spec["validations"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
+        found = f"{type(error).__name__} {' '.join(str(error).split())}"
+        raise _unusable(file, "policy", "a ValidatingAdmissionPolicy", found) from None
 
 
 def _compile(file: str, part: dict[str, str]) -> cel.Expression:
     try:
         return _environment().compile(part["expression"])
-    except Exception as error:  # noqa: BLE001 - the library raises bare exceptions
-        raise cannot_check(
-            file,
-            part.get("name") or part["message"],
-            "policy does not compile",
-            wanted="CEL",
-            found=" ".join(str(error).split()),
-            next_step="correct the expression",
-        ) from None
+    except RuntimeError as error:
+        where = part.get("name") or part.get("message") or "expression"
+        raise _unusable(file, where, "CEL", " ".join(str(error).split())) from None
+
+
+def _unusable(file: str, where: str, wanted: str, found: str) -> CouldNotCheckError:
+    return cannot_check(
+        file,
+        where,
+        "policy does not compile",
+        wanted=wanted,
+        found=found,
+        next_step="correct the policy",
+    )
 
 
 def check_admission(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:

@@ -83,9 +83,13 @@ def _walk(tree: promql.Expr) -> _Found:
     return found
 
 
+def _is_fraction(node: promql.Expr) -> bool:
+    return isinstance(node, promql.Call) and bool(node.func.name == "histogram_fraction")
+
+
 def _comparisons(node: promql.Expr) -> list[tuple[promql.Expr, float]]:
     """What a node compares with a number: a value beside it, or a histogram's share up to it."""
-    if isinstance(node, promql.Call) and node.func.name == "histogram_fraction":
+    if isinstance(node, promql.Call) and _is_fraction(node):
         limits = [limit for limit in node.args[:2] if isinstance(limit, promql.NumberLiteral)]
         return [(node, limit.val) for limit in limits]
     if (
@@ -150,7 +154,7 @@ def _check_edges(scope: Scope, query: Query, tree: promql.Expr, found: _Found) -
     compared = [
         (node, number)
         for node, number in found.comparisons
-        if number and (isinstance(node, promql.Call) or _quantiles(node))
+        if number and (_is_fraction(node) or _quantiles(node))
     ]
     if _quantiles(tree):
         compared += [(tree, number) for number in query.thresholds]

@@ -148,6 +148,16 @@ def test_a_policy_that_does_not_compile_stops_the_check(tmp_path: Any) -> None: 
         read_policies(tmp_path)
 
 
+def test_what_is_no_policy_stops_the_check(tmp_path: Any) -> None:  # noqa: ANN401 - a path
+    """A file in policies/ that cannot be read as one must not pass for none."""
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "extra.yaml").write_text("a: 1")
+
+    with pytest.raises(CouldNotCheckError, match="wanted a ValidatingAdmissionPolicy"):
+        read_policies(tmp_path)
+
+
 def test_every_policy_is_bound_and_shipped() -> None:
     """A policy without a binding does nothing in a cluster."""
     names = {path.stem for path in (ROOT / "policies").glob("*.yaml")} - {"kustomization"}
