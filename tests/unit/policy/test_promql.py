@@ -10,6 +10,7 @@ from tidegate.policy.promql import check_queries, selected
 from tidegate.policy.queries import Query, find_queries
 from tidegate.policy.scope import Scope
 
+TTFT = "vllm:time_to_first_token_seconds"
 OWN = 'namespace="llm-production",model_name="qwen3-8b"'
 
 
@@ -36,7 +37,7 @@ def whats(one: dict[str, Any], *, of_unit: bool = True) -> list[str]:
         f"sum(rate(vllm:generation_tokens_total{{{OWN}}}[5m])) > 10",
         f"absent(vllm:num_requests_running{{{OWN}}})",
         f"vllm:kv_cache_usage_perc{{{OWN}}} > 0.9",
-        f"histogram_quantile(0.9, rate(vllm:time_to_first_token_seconds_bucket{{{OWN}}}[5m])) > 7.5",
+        f"histogram_quantile(0.9, rate({TTFT}_bucket{{{OWN}}}[5m])) > 7.5",
         f"rate(vllm:e2e_request_latency_seconds_bucket{{{OWN},le='+Inf'}}[5m]) > 0",
         f"rate(vllm:e2e_request_latency_seconds_bucket{{{OWN},le='40.0'}}[5m]) > 0",
         f"rate(vllm:e2e_request_latency_seconds_count{{{OWN}}}[5m]) > 3",
@@ -129,7 +130,8 @@ def test_an_argument_stands_for_its_value() -> None:
     objects = sound()
     metric = objects["analysistemplate"]["spec"]["metrics"][0]
     metric["provider"]["prometheus"]["query"] = (
-        'sum(vllm:num_requests_running{namespace="{{args.revision}}",model_name="{{ args.model }}"})'
+        'max(vllm:num_requests_running{namespace="{{args.revision}}"'
+        ',model_name="{{ args.model }}"})'
         " > {{args.least}}"
     )
     (query,) = find_queries(scope({"x": objects["analysistemplate"]}))
