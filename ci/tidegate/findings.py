@@ -24,11 +24,15 @@ class Finding:
 
     def __str__(self) -> str:
         """The error line of this project; see CONTRIBUTING.md."""
-        code = f" [{self.code}]" if self.code else ""
         return (
             f"{self.file}: {self.object}: {self.what}; "
-            f"wanted {self.wanted}, found {self.found} - {self.next_step}{code}"
+            f"wanted {self.wanted}, found {self.found} - {self.next_step}"
         )
+
+    @property
+    def line(self) -> str:
+        """The error line with its code in brackets, as it is printed."""
+        return f"{self} [{self.code}]" if self.code else str(self)
 
     @property
     def code(self) -> str:

@@ -27,11 +27,12 @@ def test_a_finding_is_data_for_machines() -> None:
     assert Finding(*FINDING.fields()) == FINDING
 
 
-def test_a_finding_of_the_check_ends_in_its_code() -> None:
+def test_the_line_of_a_finding_of_the_check_ends_in_its_code() -> None:
     """The words are the registry's, so the code needs no second place."""
     finding = Finding("a.yaml", "file", "missing file", "a file", "none", "add it")
 
-    assert str(finding) == "a.yaml: file: missing file; wanted a file, found none - add it [TG001]"
+    assert finding.line == f"{finding} [TG001]"
+    assert FINDING.line == str(FINDING)
     assert finding.as_dict()["code"] == "TG001"
 
 

@@ -75,7 +75,7 @@ def _report(root: Path, inspection: Inspection, form: Format) -> str:
         case Format.JSON:
             return dumps([finding.as_dict() for finding in findings])
         case Format.TEXT:
-            return "\n".join(map(str, findings)) or "no findings"
+            return "\n".join(finding.line for finding in findings) or "no findings"
 
 
 def _explain(root: Path, code: str) -> None:
