@@ -30,6 +30,12 @@ def _kubectl() -> str:
     return str(Path(sys.executable).parent / "kubectl")
 
 
+def _key(folder: Path) -> str | None:
+    """What a rendering depends on: the files, and which kubectl makes it."""
+    files = fingerprint(folder)
+    return f"{_kubectl()} {files}" if files else None
+
+
 def build(folder: Path, *, name: str) -> str:
     """What `kubectl kustomize` makes of a folder, called `name` in findings.
 
@@ -39,7 +45,7 @@ def build(folder: Path, *, name: str) -> str:
         FindingsError: it does not render.
         CouldNotCheckError: kubectl is missing or does not end.
     """
-    key = fingerprint(folder)
+    key = _key(folder)
     known = cache.read("render", key, str) if key else None
     if known is not None:
         return known
@@ -71,7 +77,7 @@ def build(folder: Path, *, name: str) -> str:
             next_step=f"run `kubectl kustomize {name}` and correct the file it names",
         )
     # What changed meanwhile is what this text may be of; the next run renders it again.
-    if key and key == fingerprint(folder):
+    if key and key == _key(folder):
         cache.write("render", key, done.stdout)
     return done.stdout
 

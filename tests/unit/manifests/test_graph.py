@@ -80,7 +80,11 @@ def test_a_folder_is_rendered_once(
     """The second time nothing runs; after an edit it does."""
     monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "cache"))
     first = render.build(repository / UNIT, name=UNIT)
-    monkeypatch.setattr(render, "_kubectl", lambda: "/nowhere/kubectl")
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(arguments, options)
+
+    monkeypatch.setattr(render.subprocess, "run", refuse)
 
     assert render.build(repository / UNIT, name=UNIT) == first
     (repository / "base" / "engine" / "extra.yaml").write_text("{}")
