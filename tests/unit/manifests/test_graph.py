@@ -1,6 +1,7 @@
 """What a folder is rendered from, and that nothing is rendered again which did not change."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_a_folder_is_rendered_once(
     def refuse(*arguments: object, **options: object) -> None:
         raise OSError(arguments, options)
 
-    monkeypatch.setattr(render.subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "run", refuse)
 
     assert render.build(repository / UNIT, name=UNIT) == first
     (repository / "base" / "engine" / "extra.yaml").write_text("{}")
