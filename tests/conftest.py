@@ -2,21 +2,19 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.rendering import remembering
 from xdist.scheduler import LoadScopeScheduling
 
 from tidegate.cli import main
-from tidegate.manifests import render
 from tidegate.promotion.git import Repository
 
 ROOT = Path(__file__).parents[1]
 PARTS = (
-    *("models", "base", "overlays", "clusters"),
+    *("models", "base", "overlays", "clusters", "policies", "exceptions"),
     *("ci/images", "docs/reference", "docs/runbooks", "tests/golden"),
 )
 PINS = "requirements/engine.txt"
@@ -44,14 +42,6 @@ class Ran:
 
 
 Cli = Callable[..., Ran]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _render_once() -> Iterator[None]:
-    """Rendering is most of a check's time, and most folders do not change between tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "build", remembering(render.build))
-        yield
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ absence and failure never look alike.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+
+from tidegate.registry import code_of
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -27,9 +29,23 @@ class Finding:
             f"wanted {self.wanted}, found {self.found} - {self.next_step}"
         )
 
+    @property
+    def line(self) -> str:
+        """The error line with its code in brackets, as it is printed."""
+        return f"{self} [{self.code}]" if self.code else str(self)
+
+    @property
+    def code(self) -> str:
+        """Its stable code, such as TG101; empty for what `tidegate check` does not look for."""
+        return code_of(self.what)
+
     def as_dict(self) -> dict[str, str]:
         """The finding as JSON-ready data."""
-        return asdict(self)
+        return {"code": self.code} | asdict(self)
+
+    def fields(self) -> tuple[str, ...]:
+        """What it is made of; `Finding(*fields)` is the same finding."""
+        return astuple(self)
 
 
 class TidegateError(Exception):

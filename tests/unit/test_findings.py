@@ -22,8 +22,18 @@ def test_a_finding_is_one_line() -> None:
 
 
 def test_a_finding_is_data_for_machines() -> None:
-    """Its parts by name."""
-    assert Finding(**FINDING.as_dict()) == FINDING
+    """Its parts by name; `fields` are what it is made of."""
+    assert list(FINDING.as_dict().values()) == ["", *FINDING.fields()]
+    assert Finding(*FINDING.fields()) == FINDING
+
+
+def test_the_line_of_a_finding_of_the_check_ends_in_its_code() -> None:
+    """The words are the registry's, so the code needs no second place."""
+    finding = Finding("a.yaml", "file", "missing file", "a file", "none", "add it")
+
+    assert finding.line == f"{finding} [TG001]"
+    assert FINDING.line == str(FINDING)
+    assert finding.as_dict()["code"] == "TG001"
 
 
 def test_findings_are_sorted_by_file() -> None:

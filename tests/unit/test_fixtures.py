@@ -1,9 +1,11 @@
 """One fault a file in tests/fixtures: invalid ones give their finding, valid ones give none.
 
 A fixture is one change to this repository: `file` with `replace` and `with`, or `write` for its
-whole content, or `remove`. An invalid one names the `finding` that must appear.
+whole content, or `remove`. An invalid one names the `finding` that must appear and its `code`, and
+under `also` what follows from the fault; a golden file that is no longer right always may.
 """
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,8 @@ def test_a_fault_gives_one_line_with_file_and_next_step(
     ran = cli("check", "--root", repository)
 
     lines = [line for line in ran.err.splitlines() if fixture["finding"] in line]
+    codes = set(re.findall(r"\[(TG[0-9]{3})\]$", ran.err, re.MULTILINE))
+    assert codes - {"TG212"} == {fixture["code"], *fixture.get("also", [])} - {"TG212"}
     assert ran.code == fixture.get("exit", 1)
     assert len(lines) == 1, ran.err
     assert "; wanted " in lines[0]
@@ -89,6 +93,7 @@ def test_findings_are_json_for_machines(repository: Path, cli: Cli) -> None:
 
     assert YAML(typ="safe").load(ran.out) == [
         {
+            "code": "TG001",
             "file": "models/qwen3-8b/README.md",
             "object": "model card",
             "what": "missing file",

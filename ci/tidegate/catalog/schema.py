@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tidegate.catalog.evals import EvalSet
-from tidegate.catalog.objects import Cluster, Environment, Model, Service
+from tidegate.catalog.objects import Cluster, Environment, Model, PolicyException, Service
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
 from tidegate.oci import write_atomically
@@ -18,6 +18,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "base/services/schema.json": Service,
     "overlays/schema.json": Environment,
     "clusters/schema.json": Cluster,
+    "exceptions/schema.json": PolicyException,
 }
 
 

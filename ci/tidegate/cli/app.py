@@ -13,16 +13,16 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import lab, release, supply
+from tidegate.cli import checks, lab, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
-from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
 from tidegate.manifests.reference import update_reference
 from tidegate.manifests.render import render, render_all
 from tidegate.manifests.units import Source, find_folders, find_units, read_unit
+from tidegate.policy.explain import write_reference
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,26 +40,16 @@ app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(release.gate, name="gate")
 app.add_typer(supply.images, name="images")
+app.command("check")(checks.check)
 app.command("ci")(run_ci)
+app.command("diff")(checks.diff)
+app.command("explain")(checks.explain)
 app.command("demo")(lab.demo)
 app.command("promote")(release.promote_command)
 app.command("rollback")(release.rollback_command)
 app.command("scan")(supply.scan)
 app.command("smoke")(lab.smoke)
 app.command("status")(release.status_command)
-
-
-@app.command()
-def check(root: Root = None, json: Json = False) -> None:
-    """Render every unit and say everything that is wrong, one line a finding; exit 1 if any."""
-    folder = find_root(root or Path.cwd())
-    findings = check_repository(folder)
-    if json:
-        print_json([finding.as_dict() for finding in findings])
-    else:
-        print_findings(findings)
-        console.print(f"{len(findings)} findings" if findings else "no findings")
-    raise typer.Exit(1 if findings else 0)
 
 
 @app.command("render")
@@ -89,6 +79,7 @@ def render_command(
         raise FindingsError([*findings, *more])
     if update:
         write_schemas(catalog.root)
+        write_reference(catalog.root)
         update_golden(catalog.root, rendered)
         update_reference(catalog.root, rendered)
         console.print(f"{len(rendered)} golden files are up to date")

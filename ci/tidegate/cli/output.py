@@ -36,7 +36,7 @@ def print_json(value: object) -> None:
 def print_findings(findings: Iterable[Finding]) -> None:
     """One finding a line on standard error."""
     for finding in findings:
-        errors.print(Text(str(finding), style="red"))
+        errors.print(Text(finding.line, style="red"))
 
 
 def local_time(moment: datetime) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ruamel.yaml import YAML
-
+from tidegate import cache
 from tidegate.findings import Finding, FindingsError, cannot_check, refuse
+from tidegate.machine_yaml import read_all
+from tidegate.manifests.graph import fingerprint
 from tidegate.manifests.units import Source
 
 RENDER_TIMEOUT_SECONDS = 30
@@ -34,13 +35,25 @@ def _kubectl() -> str:
     return str(Path(sys.executable).parent / "kubectl")
 
 
+def _key(folder: Path) -> str | None:
+    """What a rendering depends on: the files, and which kubectl makes it."""
+    files = fingerprint(folder)
+    return f"{_kubectl()} {files}" if files else None
+
+
 def build(folder: Path, *, name: str) -> str:
     """What `kubectl kustomize` makes of a folder, called `name` in findings.
+
+    A folder whose files are all as they were is not rendered again; see `tidegate.cache`.
 
     Raises:
         FindingsError: it does not render.
         CouldNotCheckError: kubectl is missing or does not end.
     """
+    key = _key(folder)
+    known = cache.read("render", key, str) if key else None
+    if known is not None:
+        return known
     try:
         done = subprocess.run(
             [_kubectl(), "kustomize", str(folder)],
@@ -68,14 +81,16 @@ def build(folder: Path, *, name: str) -> str:
             found=fault.splitlines()[0] if fault else "no reason",
             next_step=f"run `kubectl kustomize {name}` and correct the file it names",
         )
+    # What changed meanwhile is what this text may be of; the next run renders it again.
+    if key and key == _key(folder):
+        cache.write("render", key, done.stdout)
     return done.stdout
 
 
 def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
     text = build(unit.root / unit.folder, name=unit.folder)
-    objects = YAML(typ="safe", pure=True).load_all(text)
-    return Rendered(unit, text, tuple(o for o in objects if o))
+    return Rendered(unit, text, tuple(read_all(text)))
 
 
 def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:

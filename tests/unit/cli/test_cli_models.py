@@ -73,7 +73,8 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(verb: str, cli: C
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
         "models/qwen/model.yaml: model: unknown model; "
-        f"wanted one of {', '.join(NAMES)}, found qwen - add the model or correct the name\n"
+        f"wanted one of {', '.join(NAMES)}, found qwen - "
+        "add the model or correct the name [TG012]\n"
     )
 
 

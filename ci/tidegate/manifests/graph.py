@@ -1,0 +1,120 @@
+"""Which files a folder is rendered from, and the folders that nothing else renders.
+
+A kustomization names files and folders under many keys and more may come. So every string in it
+that leads to something is taken as a reference: one too many costs a render, one too few a lie.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from yaml import YAMLError
+
+from tidegate.machine_yaml import read_all
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# Where rendered folders live.
+_PLACES = ("base", "clusters", "models", "overlays", "policies")
+
+
+def kustomization_of(folder: Path) -> Path | None:
+    """A folder's kustomization file, if it has one."""
+    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+
+
+def reached(folder: Path) -> set[Path]:
+    """Every file that rendering a folder may read, resolved.
+
+    Raises:
+        OSError, UnicodeDecodeError, YAMLError: a kustomization cannot be read.
+    """
+    found: set[Path] = set()
+    waiting, seen = [folder.resolve()], set()
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        if kustomization_of(place) is None:
+            found |= {path for path in place.rglob("*") if path.is_file()}
+            continue
+        # All files of the folder, so that a second kustomization or a new file counts.
+        found |= {path for path in place.iterdir() if path.is_file()}
+        for path in references(place):
+            if path.is_dir():
+                waiting.append(path)
+            else:
+                found.add(path)
+    return found
+
+
+def references(folder: Path) -> set[Path]:
+    """What a folder's kustomization leads to, resolved: files, and other folders."""
+    file = kustomization_of(folder)
+    data = read_file(file) if file else {}
+    return {
+        path
+        for text in _strings(data)
+        for part in (text, text.rpartition("=")[2])
+        if part and "\n" not in part and len(part) < _LONGEST_PATH
+        for path in [(folder / part).resolve()]
+        if path != folder.resolve() and path.exists()
+    }
+
+
+_LONGEST_PATH = 1024
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """A kustomization's data; only its strings matter here, so the fast reader will do."""
+    for data in read_all(file.read_text(encoding="utf-8")):
+        return data if isinstance(data, dict) else {}
+    return {}
+
+
+def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)
+
+
+def fingerprint(folder: Path) -> str | None:
+    """A digest of everything that a folder is rendered from; None where it cannot be told."""
+    try:
+        files = sorted((path, path.read_bytes()) for path in reached(folder))
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return None
+    root, total = folder.resolve(), hashlib.sha256()
+    for path, content in files:
+        total.update(f"{os.path.relpath(path, root)}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def find_roots(root: Path) -> list[str]:
+    """Folders that render on their own: kustomizations that no other one leads to."""
+    folders = {
+        path.parent.resolve()
+        for place in _PLACES
+        for name in NAMES
+        for path in (root / place).rglob(name)
+    }
+    used: set[Path] = set()
+    whole = []
+    for folder in sorted(folders):
+        file = kustomization_of(folder)
+        try:
+            component = file is None or read_file(file).get("kind") == "Component"
+            used |= references(folder)
+        except (OSError, UnicodeDecodeError, YAMLError):
+            continue  # rendering it says what is wrong
+        if not component:
+            whole.append(folder)
+    return [folder.relative_to(root.resolve()).as_posix() for folder in whole if folder not in used]

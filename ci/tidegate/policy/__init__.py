@@ -1,0 +1,1 @@
+"""What must hold of objects, however they were rendered; the CEL text here is the cluster's too."""

@@ -1,0 +1,249 @@
+"""Nothing points at what is not there: every reference between the objects of a namespace."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.findings import Finding
+from tidegate.manifests.objects import Object, title
+from tidegate.policy.scope import Pod, Scope, dig, namespace, pods
+
+# (kind, path to one or many names, kind that is meant); `*` walks a list.
+_NAMES = [
+    ("AuthorizationPolicy", "spec.targetRefs.*", None),
+    ("ExternalSecret", "spec.secretStoreRef", "SecretStore"),
+    ("HTTPRoute", "spec.rules.*.backendRefs.*", "Service"),
+    ("HorizontalPodAutoscaler", "spec.scaleTargetRef", None),
+    ("Rollout", "spec.strategy.canary.analysis.templates.*.templateName", "AnalysisTemplate"),
+    ("Rollout", "spec.strategy.canary.canaryService", "Service"),
+    ("Rollout", "spec.strategy.canary.stableService", "Service"),
+    (
+        "Rollout",
+        "spec.strategy.canary.steps.*.analysis.templates.*.templateName",
+        "AnalysisTemplate",
+    ),
+    ("Rollout", "spec.strategy.canary.trafficRouting.istio.virtualService", "VirtualService"),
+    ("Rollout", "spec.strategy.canary.trafficRouting.istio.destinationRule", "DestinationRule"),
+    ("Rollout", "spec.workloadRef", None),
+    ("ScaledObject", "spec.triggers.*.authenticationRef", "TriggerAuthentication"),
+]
+_SELECTING = {"AuthorizationPolicy", "PodMonitor", "RequestAuthentication"}
+_SELECTING |= {"PeerAuthentication", "InferencePool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One object names another; `found` says whether that is there."""
+
+    source: Object
+    kind: str
+    name: str
+    found: bool
+
+
+def check_references(scopes: Iterable[Scope]) -> Iterator[Finding]:
+    """Findings of references, ports and selectors, over all scopes: names know no files."""
+    scopes = list(scopes)
+    inside: dict[str, list[Object]] = {}
+    for scope in scopes:
+        for one in scope.objects:
+            inside.setdefault(namespace(one), []).append(one)
+    for scope in scopes:
+        for one in scope.objects:
+            for reference in references(one, inside):
+                if not reference.found:
+                    yield _dangling(scope, reference)
+            yield from _check_ports(scope, one, inside[namespace(one)])
+            yield from _check_selector(scope, one, inside[namespace(one)])
+            yield from _check_width(scope, one, inside[namespace(one)])
+
+
+def _dangling(scope: Scope, reference: Reference) -> Finding:
+    return scope.fault(
+        title(reference.source),
+        "names what is not there",
+        wanted=f"a {reference.kind} in namespace {namespace(reference.source) or 'of the object'}",
+        found=reference.name,
+        next_step="add it or correct the name",
+    )
+
+
+def references(one: Object, inside: dict[str, list[Object]]) -> Iterator[Reference]:
+    """Every reference of an object to another of the repository."""
+    own = namespace(one)
+    for kind, path, meant in _NAMES:
+        if one["kind"] == kind:
+            for found in _walk(one, path.split(".")):
+                name, target = _named(found, meant)
+                if name:
+                    yield _reference(one, target, name, own, inside)
+    for pod in pods(one):
+        for kind, name in _of_pod(pod):
+            yield _reference(one, kind, name, own, inside)
+    for host in _hosts(one):
+        service, _, rest = host.partition(".")
+        space = rest.partition(".")[0] if rest else own
+        here = not rest or rest.endswith(".svc.cluster.local") or rest == space
+        if here and space in inside:
+            yield _reference(one, "Service", service, space, inside)
+
+
+def _walk(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    if not path:
+        yield value
+    elif path[0] == "*":
+        for one in value if isinstance(value, list) else []:
+            yield from _walk(one, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _walk(value[path[0]], path[1:])
+
+
+def _named(found: Any, meant: str | None) -> tuple[str | None, str]:  # noqa: ANN401 - JSON
+    """A name alone, or an object with a name and perhaps a kind of its own."""
+    if isinstance(found, str):
+        return found, meant or ""
+    if isinstance(found, dict):
+        return found.get("name"), found.get("kind") or meant or ""
+    return None, ""
+
+
+def _reference(
+    one: Object, kind: str, name: str, space: str, inside: dict[str, list[Object]]
+) -> Reference:
+    where = space if not kind.startswith("Cluster") and kind != "PriorityClass" else ""
+    there = {(other["kind"], other["metadata"]["name"]) for other in inside.get(where, [])}
+    made = kind == "Secret" and ("ExternalSecret", name) in there
+    return Reference(one, kind, name, made or (kind, name) in there)
+
+
+def _of_pod(pod: Pod) -> Iterator[tuple[str, str]]:
+    """What a pod needs before it can start."""
+    spec = pod.spec
+    if account := spec.get("serviceAccountName"):
+        yield "ServiceAccount", account
+    for volume in spec.get("volumes") or []:
+        if name := dig(volume, "configMap", "name"):
+            yield "ConfigMap", name
+        if name := dig(volume, "persistentVolumeClaim", "claimName"):
+            yield "PersistentVolumeClaim", name
+        if name := dig(volume, "secret", "secretName"):
+            yield "Secret", name
+    for container in pod.containers:
+        for variable in container.get("env") or []:
+            source = variable.get("valueFrom") or {}
+            for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+                if (name := dig(source, key, "name")) and not dig(source, key, "optional"):
+                    yield kind, name
+
+
+def _hosts(one: Object) -> Iterator[str]:
+    """Hosts of Istio destinations that are services of the cluster."""
+    if one["kind"] == "DestinationRule":
+        yield str(one["spec"].get("host", ""))
+    if one["kind"] == "VirtualService":
+        for route in dig(one, "spec", "http") or []:
+            for part in [*(route.get("route") or []), *filter(None, [route.get("mirror")])]:
+                yield str((part.get("destination") or part).get("host", ""))
+
+
+def _check_pod(scope: Scope, pod: Pod) -> Iterator[Finding]:
+    """Mounts name volumes of the pod, and probes name ports of their container."""
+    volumes = {one["name"] for one in pod.spec.get("volumes") or []}
+    for container in pod.containers:
+        for mount in container.get("volumeMounts") or []:
+            if mount["name"] not in volumes:
+                yield scope.fault(
+                    pod.title(container),
+                    "names what is not there",
+                    wanted=f"a volume: {', '.join(sorted(volumes))}",
+                    found=mount["name"],
+                    next_step="add the volume or correct the name",
+                )
+        opened = {p.get(key) for p in container.get("ports") or [] for key in _PORT_KEYS}
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            port = dig(container, name, "httpGet", "port")
+            if port is not None and port not in opened:
+                yield scope.fault(
+                    f"{pod.title(container)}/{name}",
+                    "port that no container opens",
+                    wanted=f"one of {', '.join(sorted(map(str, opened - {None})))}",
+                    found=port,
+                    next_step="correct the probe's port or the container's ports",
+                )
+
+
+_PORT_KEYS = ("name", "containerPort")
+
+
+def _check_ports(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+    """A Service's port leads to a port that its pods open."""
+    for pod in pods(one):
+        yield from _check_pod(scope, pod)
+    if one["kind"] != "Service":
+        return
+    selector = dig(one, "spec", "selector") or {}
+    chosen = [
+        pod
+        for other in inside
+        for pod in pods(other)
+        if selector and selector.items() <= pod.labels.items()
+    ]
+    opened = {
+        value
+        for pod in chosen
+        for container in pod.containers
+        for port in container.get("ports") or []
+        for value in (port.get("name"), port.get("containerPort"))
+    }
+    for port in dig(one, "spec", "ports") or []:
+        target = port.get("targetPort", port["port"])
+        if chosen and target not in opened:
+            yield scope.fault(
+                title(one),
+                "port that no container opens",
+                wanted=f"one of {', '.join(sorted(map(str, opened - {None})))}",
+                found=target,
+                next_step="correct targetPort or the container's ports",
+            )
+
+
+def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+    if one["kind"] not in _SELECTING:
+        return
+    spec = one.get("spec") or {}
+    selector = dig(spec, "selector", "matchLabels")
+    labels = [pod.labels for other in inside for pod in pods(other)]
+    if selector and not any(selector.items() <= found.items() for found in labels):
+        yield scope.fault(
+            title(one),
+            "selects no pod",
+            wanted="labels of a pod in its namespace",
+            found=", ".join(f"{k}={v}" for k, v in selector.items()),
+            next_step="correct the selector",
+        )
+
+
+def _check_width(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+    """A selector with a label too few takes in the pods of other services."""
+    selector = dig(one, "spec", "selector") or {}
+    if one["kind"] == "PodDisruptionBudget":
+        selector = dig(selector, "matchLabels") or {}
+    elif one["kind"] != "Service":
+        return
+    names = {
+        pod.labels.get(_SERVICE, "")
+        for other in inside
+        for pod in pods(other)
+        if selector and selector.items() <= pod.labels.items()
+    }
+    if len(names) > 1:
+        yield scope.fault(
+            title(one),
+            "selects pods of several services",
+            wanted=f"pods of one {_SERVICE}",
+            found=", ".join(sorted(names)),
+            next_step=f"select {_SERVICE} as well",
+        )
+
+
+_SERVICE = "app.kubernetes.io/name"

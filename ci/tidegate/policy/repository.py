@@ -1,0 +1,177 @@
+"""The whole check of a repository: the catalog, the manifests, the policies, the exceptions."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tidegate import cache
+from tidegate.catalog.load import Catalog, load
+from tidegate.findings import Finding, FindingsError
+from tidegate.machine_yaml import read_all
+from tidegate.manifests.checks import check_repository as check_manifests
+from tidegate.manifests.graph import find_roots
+from tidegate.manifests.render import build, render_all
+from tidegate.manifests.units import Unit, find_units
+from tidegate.policy.admission import Policy, check_admission, read_policies
+from tidegate.policy.delivery import check_delivery
+from tidegate.policy.engines import check_engines
+from tidegate.policy.exceptions import accept, read_exceptions
+from tidegate.policy.explain import check_reference
+from tidegate.policy.objectives import check_objectives
+from tidegate.policy.pipelines import check_pipelines
+from tidegate.policy.promql import check_queries, is_shared, selected
+from tidegate.policy.queries import find_queries, rules
+from tidegate.policy.references import check_references
+from tidegate.policy.scaling import check_scaling
+from tidegate.policy.schemas import MALFORMED, check_schemas
+from tidegate.policy.scope import Scope
+from tidegate.policy.traffic import check_traffic
+from tidegate.policy.values import check_values
+from tidegate.policy.workloads import check_workloads
+
+# What one scope's objects show on their own, once each has the form of its kind.
+CHECKS: list[Callable[[Scope], Iterator[Finding]]] = [
+    check_values,
+    check_queries,
+    check_workloads,
+    check_engines,
+    check_scaling,
+    check_traffic,
+    check_delivery,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was looked at, and everything that is wrong with it."""
+
+    scopes: tuple[Scope, ...]
+    findings: tuple[Finding, ...]
+
+
+def inspect(root: Path) -> Inspection:
+    """Check the repository at `root`; findings are sorted by file.
+
+    Where an object has not the form of its kind, that is all that is said: nothing else can be
+    asked of it.
+
+    Raises:
+        CouldNotCheckError: a tool is missing or a policy does not compile.
+    """
+    catalog, _ = load(root)
+    policies = read_policies(root)
+    scopes, faults = find_scopes(catalog)
+    judged = [one for scope in scopes for one in check_scope(scope, policies)]
+    if malformed := [one for one in judged if one.what == MALFORMED]:
+        return Inspection(tuple(scopes), tuple(sorted(malformed)))
+    findings = [*check_manifests(root), *faults, *judged]
+    findings += check_together(scopes)
+    findings += [one for model in catalog.models.values() for one in check_objectives(model)]
+    findings += [*check_pipelines(root), *check_reference(root)]
+    exceptions = read_exceptions(root, findings)
+    left = accept(_once(findings), exceptions, today=datetime.now(tz=UTC).date())
+    cache.prune()
+    return Inspection(tuple(scopes), tuple(sorted(left)))
+
+
+def find_scopes(catalog: Catalog) -> tuple[list[Scope], list[Finding]]:
+    """Every unit and every other folder that renders on its own; units that do not are left out."""
+    units, unreadable = find_units(catalog)
+    rendered, _ = render_all(units)
+    scopes = [of_unit(one.unit, one.objects) for one in rendered]
+    findings: list[Finding] = []
+    for folder in find_roots(catalog.root):
+        file = f"{folder}/kustomization.yaml"
+        if file in {unit.file for unit in units} | {fault.file for fault in unreadable}:
+            continue
+        try:
+            text = build(catalog.root / folder, name=folder)
+        except FindingsError as error:
+            findings += error.findings
+        else:
+            scopes.append(Scope(folder, file, tuple(read_all(text))))
+    return scopes, findings
+
+
+def of_unit(unit: Unit, objects: tuple[dict[str, object], ...]) -> Scope:
+    """A unit's objects with what they must agree with."""
+    return Scope(unit.name, unit.file, objects, unit.environment.spec.namespace, unit.model)
+
+
+def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
+    """What one scope shows on its own; remembered until anything it depends on changes."""
+    key = json.dumps(
+        [
+            scope.name,
+            scope.file,
+            scope.namespace,
+            scope.objects,
+            [policy.text for policy in policies],
+            scope.model and [scope.model.spec.model_dump(mode="json"), scope.model.engine],
+        ],
+        default=str,
+    )
+    known = cache.read("verdict", key, list)
+    if known is not None:
+        return [Finding(*fields) for fields in known]
+    found = list(judge(scope, policies))
+    cache.write("verdict", key, [one.fields() for one in found])
+    return found
+
+
+def judge(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:
+    """The checks themselves: the form of each object first, and the rest if it has one."""
+    form = list(check_schemas(scope))
+    yield from form
+    if not any(one.what == MALFORMED for one in form):
+        for check in CHECKS:
+            yield from check(scope)
+        yield from check_admission(scope, policies)
+
+
+def check_together(scopes: list[Scope]) -> list[Finding]:
+    """What only shows when every scope is seen: references, and metrics that others define."""
+    return [*check_references(scopes), *_check_shared_metrics(scopes)]
+
+
+def _check_shared_metrics(scopes: list[Scope]) -> Iterator[Finding]:
+    """Recorded series come from a rule, and GPU counters that are off by default from a list."""
+    recorded = {
+        rule.get("record")
+        for scope in scopes
+        for one in scope.of("PrometheusRule")
+        for rule in rules(one)
+    }
+    counters = "\n".join(
+        str(text)
+        for scope in scopes
+        for one in scope.of("ConfigMap")
+        for text in (one.get("data") or {}).values()
+        if str(text).lstrip().startswith(("DCGM_", "#"))
+    )
+    for scope in scopes:
+        for query in find_queries(scope):
+            for name in sorted(selected(query)):
+                if is_shared(name) and name not in recorded and name not in counters:
+                    yield scope.fault(
+                        query.where,
+                        "metric that nobody records",
+                        wanted="a recording rule, or a DCGM counter that is switched on",
+                        found=name,
+                        next_step="add the rule or the counter, or correct the name",
+                    )
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """One fault, one finding: a policy says nothing that a check has said more exactly."""
+    said = {(one.file, one.what, one.object) for one in findings}
+    return [
+        one
+        for one in set(findings)
+        if not any(
+            file == one.file and what == one.what and other.startswith(f"{one.object}/")
+            for file, what, other in said
+        )
+    ]

@@ -1,0 +1,87 @@
+"""Values that the schemas allow and an API server refuses: ranges, words and quantities."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tidegate.findings import Finding
+from tidegate.manifests.objects import title
+from tidegate.policy.scope import Pod, Scope, pods
+
+QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+# (key, least, most): what a number under this key may be.
+_NUMBERS = {
+    "containerPort": (1, 65535),
+    "failureThreshold": (1, None),
+    "periodSeconds": (1, None),
+    "port": (1, 65535),
+    "progressDeadlineSeconds": (1, None),
+    "replicas": (0, None),
+    "seconds": (1, None),
+    "successThreshold": (1, None),
+    "targetPort": (1, 65535),
+    "terminationGracePeriodSeconds": (0, None),
+    "timeoutSeconds": (1, None),
+}
+_WORDS = {
+    "effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+    "imagePullPolicy": {"Always", "IfNotPresent", "Never"},
+    "medium": {"", "Memory", "HugePages"},
+    "protocol": {"TCP", "UDP", "SCTP"},
+    "restartPolicy": {"Always", "OnFailure", "Never"},
+    "unhealthyPodEvictionPolicy": {"AlwaysAllow", "IfHealthyBudget"},
+    "whenUnsatisfiable": {"DoNotSchedule", "ScheduleAnyway"},
+}
+_NATIVE = {"apps/v1", "batch/v1", "policy/v1", "v1"}
+
+
+def check_values(scope: Scope) -> Iterator[Finding]:
+    """Findings of native objects; custom kinds say such things in their schemas."""
+    for one in scope.objects:
+        if one["apiVersion"] in _NATIVE:
+            for path, wanted, found in _wrong(one.get("spec"), "spec"):
+                yield _refused(scope, f"{title(one)}: {path}", wanted, found)
+        for pod in pods(one):
+            for path, found in _quantities(pod):
+                yield _refused(
+                    scope, f"{title(one)}: {path}", "a quantity such as 500m or 16Gi", found
+                )
+
+
+def _refused(scope: Scope, where: str, wanted: str, found: object) -> Finding:
+    return scope.fault(
+        where,
+        "value that Kubernetes refuses",
+        wanted=wanted,
+        found=found,
+        next_step="correct the value",
+    )
+
+
+def _wrong(value: Any, path: str) -> Iterator[tuple[str, str, object]]:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _wrong(one, f"{path}.{number}")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if isinstance(one, int) and key in _NUMBERS:
+                least, most = _NUMBERS[key]
+                if one < least or (most is not None and one > most):
+                    yield f"{path}.{key}", f"{least} to {most or 'any'}", one
+            elif isinstance(one, str) and key in _WORDS and one not in _WORDS[key]:
+                yield f"{path}.{key}", f"one of {', '.join(sorted(_WORDS[key] - {''}))}", one
+            yield from _wrong(one, f"{path}.{key}")
+
+
+def _quantities(pod: Pod) -> Iterator[tuple[str, object]]:
+    """Amounts of containers and of volumes in memory or on the node's disk."""
+    for container in pod.containers:
+        for side, amounts in (container.get("resources") or {}).items():
+            if isinstance(amounts, dict):
+                for name, found in amounts.items():
+                    if not QUANTITY.fullmatch(str(found)):
+                        yield f"{container['name']}.resources.{side}.{name}", found
+    for volume in pod.spec.get("volumes") or []:
+        limit = (volume.get("emptyDir") or {}).get("sizeLimit", "0")
+        if not QUANTITY.fullmatch(str(limit)):
+            yield f"volumes.{volume['name']}.sizeLimit", limit
