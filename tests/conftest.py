@@ -15,9 +15,9 @@ from tidegate.promotion.git import Repository
 ROOT = Path(__file__).parents[1]
 PARTS = (
     *("models", "base", "overlays", "clusters", "policies", "exceptions"),
-    *("ci/images", "docs/reference", "docs/runbooks", "tests/golden"),
+    *("ci/images", "docs/runbooks", "tests/golden"),
 )
-PINS = "requirements/engine.txt"
+FILES = ("docs/reference/components.md", "requirements/engine.txt")
 
 
 def _group(nodeid: str) -> str:
@@ -50,8 +50,9 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     for part in PARTS:
         shutil.copytree(ROOT / part, root / part)
-    (root / PINS).parent.mkdir()
-    shutil.copy(ROOT / PINS, root / PINS)
+    for file in FILES:
+        (root / file).parent.mkdir(parents=True)
+        shutil.copy(ROOT / file, root / file)
     return root
 
 

@@ -3,6 +3,8 @@
 import json
 import textwrap
 from collections.abc import Callable
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,9 +38,7 @@ def read_yaml(path: Path, *, name: str) -> Any:  # noqa: ANN401 - YAML holds any
 def parse_yaml(text: bytes | str, *, name: str) -> Any:  # noqa: ANN401 - YAML holds anything
     """The document in `text`, called `name` in findings; raises as `read_yaml`."""
     try:
-        return YAML(typ="safe", pure=True).load(
-            text if isinstance(text, str) else text.decode("utf-8")
-        )
+        return document(text if isinstance(text, str) else text.decode("utf-8"))
     except (UnicodeDecodeError, YAMLError) as error:
         raise refuse(
             name,
@@ -48,6 +48,16 @@ def parse_yaml(text: bytes | str, *, name: str) -> Any:  # noqa: ANN401 - YAML h
             found=_yaml_fault(error),
             next_step="correct the syntax",
         ) from None
+
+
+def document(text: str) -> Any:  # noqa: ANN401 - YAML holds anything
+    """One YAML 1.2 document, read with care and once; raises YAMLError."""
+    return deepcopy(_document(text))
+
+
+@lru_cache(maxsize=4096)
+def _document(text: str) -> Any:  # noqa: ANN401 - as above
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def _yaml_fault(error: Exception) -> str:

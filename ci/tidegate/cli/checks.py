@@ -14,6 +14,7 @@ from tidegate.catalog.load import Catalog, find_root, load_valid
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import console, print_findings, print_json
 from tidegate.findings import FindingsError, refuse
+from tidegate.manifests.checks import read_manifests
 from tidegate.oci import write_atomically
 from tidegate.policy.difference import differences, markdown
 from tidegate.policy.explain import explanation
@@ -21,6 +22,7 @@ from tidegate.policy.origin import origin
 from tidegate.policy.page import page
 from tidegate.policy.repository import Inspection, find_scopes, inspect
 from tidegate.policy.sarif import sarif
+from tidegate.policy.scope import Scope
 from tidegate.promotion.git import GitError, Repository
 from tidegate.registry import registry
 
@@ -100,6 +102,16 @@ class DiffFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+def _scopes(root: Path) -> list[Scope]:
+    """All that a repository renders; raises FindingsError where a part of it would be missing."""
+    found = read_manifests(root)
+    scopes, faults = find_scopes(found)
+    missing = [*found.findings, *found.unread, *found.unrendered, *faults]
+    if missing:
+        raise FindingsError(missing)
+    return scopes
+
+
 def diff(
     ref: Annotated[str, typer.Argument(help="The commit to compare with.")] = "HEAD",
     root: Root = None,
@@ -113,15 +125,12 @@ def diff(
     catalog = load_valid(folder)
     try:
         with Repository(folder).worktree(ref) as tree:
-            before, faults = find_scopes(load_valid(tree))
+            before = _scopes(tree)
     except GitError as error:
         raise Repository(folder).fault(
             "no such commit", error, "name a commit, a branch or a tag"
         ) from None
-    after, more = find_scopes(catalog)
-    if faults or more:
-        raise FindingsError([*faults, *more])
-    changes = differences(before, after, _clusters(catalog))
+    changes = differences(before, _scopes(folder), _clusters(catalog))
     if json or form is DiffFormat.JSON:
         print_json([change.as_dict() for change in changes])
     elif form is DiffFormat.MARKDOWN:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tidegate.catalog.checks import check_catalog, offers
@@ -34,23 +35,49 @@ from tidegate.supply.checks import check_supply
 _SENTINEL = re.compile(r"REPLACE_ME[-_][\w.-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """A repository's catalog and all that it renders, with what is wrong with either."""
+
+    catalog: Catalog
+    sources: tuple[Unit, ...]
+    """Every unit that could be read; `units` are those of them that render."""
+    units: tuple[Rendered[Unit], ...]
+    beside: tuple[Rendered[Folder], ...]
+    findings: tuple[Finding, ...]
+    unread: tuple[Finding, ...]
+    """Of units that cannot be read."""
+    unrendered: tuple[Finding, ...]
+
+
+def read_manifests(root: Path) -> Manifests:
+    """Read and render the repository at `root`; raises CouldNotCheckError without kubectl."""
+    catalog, findings = load(root)
+    sources, unread = find_units(catalog)
+    units, unrendered = render_all(sources)
+    beside, more = render_all(find_folders(root))
+    faults = tuple(findings), tuple(unread), (*unrendered, *more)
+    return Manifests(catalog, tuple(sources), tuple(units), tuple(beside), *faults)
+
+
 def check_repository(root: Path) -> list[Finding]:
     """Everything that is wrong in the repository at `root`, sorted by file."""
-    catalog, findings = load(root)
-    units, unit_findings = find_units(catalog)
-    rendered, render_findings = render_all(units)
-    beside, more = render_all(find_folders(root))
-    render_findings += more
-    findings += check_catalog(catalog) + unit_findings + render_findings
-    findings += [fault for one in rendered for fault in check_rendered(one)]
-    findings += [*_check_clusters(catalog, units), *_check_owners(rendered)]
-    if not more:
-        findings += check_namespaces(catalog.environments.values(), beside, rendered)
-    for one in beside:
-        findings += _check_beside(one, catalog, rendered)
+    return check_manifests(read_manifests(root))
+
+
+def check_manifests(found: Manifests) -> list[Finding]:
+    """Everything that is wrong with what was read and rendered, sorted by file."""
+    catalog, root = found.catalog, found.catalog.root
+    findings = [*found.findings, *check_catalog(catalog), *found.unread, *found.unrendered]
+    findings += [fault for one in found.units for fault in check_rendered(one)]
+    findings += [*_check_clusters(catalog, found.sources), *_check_owners(found.units)]
+    if not found.unrendered:
+        findings += check_namespaces(catalog.environments.values(), found.beside, found.units)
+    for one in found.beside:
+        findings += _check_beside(one, catalog, found.units)
     findings += check_schemas(root) + check_supply(root)
-    if not render_findings and not unit_findings:
-        findings += _check_generated(root, [*rendered, *beside])
+    if not found.unrendered and not found.unread:
+        findings += _check_generated(root, [*found.units, *found.beside])
     return sorted(set(findings))
 
 
@@ -152,7 +179,7 @@ def _check_registry(unit: Unit, file: str) -> Iterator[Finding]:
             )
 
 
-def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
+def _check_clusters(catalog: Catalog, units: Sequence[Unit]) -> Iterator[Finding]:
     """A cluster runs every unit of its environment, so each unit's model fits on each of them."""
     for unit in units:
         environment = unit.environment.metadata.name
@@ -170,7 +197,7 @@ def _check_clusters(catalog: Catalog, units: list[Unit]) -> Iterator[Finding]:
             )
 
 
-def _check_owners(rendered: list[Rendered[Unit]]) -> Iterator[Finding]:
+def _check_owners(rendered: Sequence[Rendered[Unit]]) -> Iterator[Finding]:
     """No object is rendered by two units: two Argo CD applications would fight over it."""
     owners: Counter[tuple[str, str, str]] = Counter()
     for one in rendered:

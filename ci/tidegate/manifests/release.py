@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from tidegate.catalog.reading import document
 from tidegate.findings import FindingsError, refuse
 from tidegate.oci import Reference, canonical_json, short
 
@@ -160,5 +161,5 @@ def with_components(text: str, components: list[str]) -> str:
 
 def read_kustomization(path: Path) -> dict[str, Any]:
     """A kustomization as plain data; a file that is no mapping reads as empty."""
-    data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    data = document(path.read_text(encoding="utf-8"))
     return data if isinstance(data, dict) else {}

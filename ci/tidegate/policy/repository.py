@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tidegate import cache
-from tidegate.catalog.load import Catalog, load
 from tidegate.findings import Finding, FindingsError
 from tidegate.machine_yaml import read_all
-from tidegate.manifests.checks import check_repository as check_manifests
+from tidegate.manifests.checks import Manifests, check_manifests, read_manifests
 from tidegate.manifests.graph import find_roots
-from tidegate.manifests.render import build, render_all
-from tidegate.manifests.units import Unit, find_units
+from tidegate.manifests.render import build
+from tidegate.manifests.units import Unit
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
@@ -60,15 +59,15 @@ def inspect(root: Path) -> Inspection:
     Raises:
         CouldNotCheckError: a tool is missing or a policy does not compile.
     """
-    catalog, _ = load(root)
+    found = read_manifests(root)
     policies = read_policies(root)
-    scopes, faults = find_scopes(catalog)
+    scopes, faults = find_scopes(found)
     judged = [one for scope in scopes for one in check_scope(scope, policies)]
     if malformed := [one for one in judged if one.what == MALFORMED]:
         return Inspection(tuple(scopes), tuple(sorted(malformed)))
-    findings = [*check_manifests(root), *faults, *judged]
+    findings = [*check_manifests(found), *faults, *judged]
     findings += check_together(scopes)
-    findings += [one for model in catalog.models.values() for one in check_objectives(model)]
+    findings += [one for model in found.catalog.models.values() for one in check_objectives(model)]
     findings += [*check_pipelines(root), *check_reference(root)]
     exceptions = read_exceptions(root, findings)
     left = accept(_once(findings), exceptions, today=datetime.now(tz=UTC).date())
@@ -76,18 +75,19 @@ def inspect(root: Path) -> Inspection:
     return Inspection(tuple(scopes), tuple(sorted(left)))
 
 
-def find_scopes(catalog: Catalog) -> tuple[list[Scope], list[Finding]]:
+def find_scopes(found: Manifests) -> tuple[list[Scope], list[Finding]]:
     """Every unit and every other folder that renders on its own; units that do not are left out."""
-    units, unreadable = find_units(catalog)
-    rendered, _ = render_all(units)
-    scopes = [of_unit(one.unit, one.objects) for one in rendered]
+    scopes = [of_unit(one.unit, one.objects) for one in found.units]
+    scopes += [Scope(one.unit.folder, one.unit.file, one.objects) for one in found.beside]
+    faults = [*found.unread, *found.unrendered]
+    known = {scope.file for scope in scopes} | {fault.file for fault in faults}
     findings: list[Finding] = []
-    for folder in find_roots(catalog.root):
+    for folder in find_roots(found.catalog.root):
         file = f"{folder}/kustomization.yaml"
-        if file in {unit.file for unit in units} | {fault.file for fault in unreadable}:
+        if file in known:
             continue
         try:
-            text = build(catalog.root / folder, name=folder)
+            text = build(found.catalog.root / folder, name=folder)
         except FindingsError as error:
             findings += error.findings
         else:
