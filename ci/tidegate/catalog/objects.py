@@ -5,7 +5,6 @@ replacements and people read it as they read everything else here. Unknown keys 
 """
 
 import re
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -277,26 +276,3 @@ class Cluster(Strict):
     kind: Literal["Cluster"]
     metadata: Metadata
     spec: ClusterSpec
-
-
-class ExceptionSpec(Strict):
-    """Which findings somebody answers for, why, and until when."""
-
-    code: Annotated[str, Field(pattern=r"^TG[0-9]{3}$")]
-    file: Annotated[str, Field(min_length=1)]
-    """The finding's file; `*` stands for any part of a name."""
-    object: Annotated[str, Field(min_length=1)]
-    """The finding's object; `*` as above."""
-    owner: Name
-    reason: Annotated[str, Field(min_length=20)]
-    expires: date
-    """The last day on which it holds."""
-
-
-class PolicyException(Strict):
-    """exceptions/<name>.yaml: a finding that is accepted for a time."""
-
-    api_version: Literal["tidegate.dev/v1alpha1"]
-    kind: Literal["PolicyException"]
-    metadata: Metadata
-    spec: ExceptionSpec

@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tidegate.catalog.evals import EvalSet
-from tidegate.catalog.objects import Cluster, Environment, Model, PolicyException, Service
+from tidegate.catalog.exceptions import PolicyException
+from tidegate.catalog.objects import Cluster, Environment, Model, Service
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
 from tidegate.oci import write_atomically
