@@ -17,6 +17,8 @@ from tidegate.oci import write_atomically
 # vLLM drains for 10 s; a server has been seen to stay for minutes after SIGTERM, so it is ended.
 GRACE_SECONDS = 20.0
 _LAST_LINES = 5
+# Looks at what was killed, 0.05 s apart: the kernel takes a moment, and must not be waited for.
+_KILL_LOOKS = 100
 
 
 def last_lines(log: Path, count: int = _LAST_LINES) -> str:
@@ -68,7 +70,11 @@ def end_group(pid: int, grace: float = GRACE_SECONDS) -> None:
             _kill_all(pid, signal.SIGTERM)
         time.sleep(0.05)
     _kill_all(pid, signal.SIGKILL)
-    exit_code(pid)
+    for _ in range(_KILL_LOOKS):
+        exit_code(pid)
+        if not group_members(pid):
+            return
+        time.sleep(0.05)
 
 
 def _kill_all(pgid: int, number: int) -> None:
@@ -111,6 +117,7 @@ def spawn(command: list[str], log: Path, env: Mapping[str, str] | None = None) -
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
+            setsigdef=[signal.SIGTERM],  # whoever cleans up ignores it and may start this still
         )
     except OSError as error:
         raise cannot_check(
