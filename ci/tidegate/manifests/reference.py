@@ -91,4 +91,5 @@ def _purposes(root: Path) -> Iterator[tuple[str, str | None]]:
         text = path.read_text(encoding="utf-8")
         match = _PURPOSE.search(text) if "\n## Usage\n" in text else None
         sentence = " ".join(match["text"].split()) if match else ""
+        sentence = sentence.replace("](../", f"](../../{COMPONENTS}/")  # read from docs/reference
         yield folder.name, sentence.partition(". ")[0].removesuffix(".")

@@ -122,12 +122,14 @@ def _of_pod(pod: Pod) -> Iterator[tuple[str, str]]:
     if account := spec.get("serviceAccountName"):
         yield "ServiceAccount", account
     for volume in spec.get("volumes") or []:
-        if name := dig(volume, "configMap", "name"):
-            yield "ConfigMap", name
         if name := dig(volume, "persistentVolumeClaim", "claimName"):
             yield "PersistentVolumeClaim", name
-        if name := dig(volume, "secret", "secretName"):
-            yield "Secret", name
+        for key, kind, field in (
+            ("configMap", "ConfigMap", "name"),
+            ("secret", "Secret", "secretName"),
+        ):
+            if (name := dig(volume, key, field)) and not dig(volume, key, "optional"):
+                yield kind, name
     for container in pod.containers:
         for variable in container.get("env") or []:
             source = variable.get("valueFrom") or {}
