@@ -121,6 +121,8 @@ class Limits(Strict):
     concurrency: Count
     input_tokens: Count
     output_tokens: Annotated[int, Field(ge=0)]
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    """The rate of arrivals at which every objective must hold; the load gate needs it."""
 
 
 class Objective(Strict):
@@ -145,6 +147,12 @@ class ServiceLevel(Strict):
     availability: Availability
 
 
+class Budget(Strict):
+    """What a model may cost at the rate where its objectives still hold."""
+
+    usd_per_million_tokens: Annotated[float, Field(gt=0)]
+
+
 class ModelSpec(Strict):
     """Everything there is to know about a model before it is served."""
 
@@ -163,6 +171,8 @@ class ModelSpec(Strict):
     slo: ServiceLevel
     owner: Name
     price_class: Name
+    """A class of models/prices.yaml."""
+    budget: Budget | None = None
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
@@ -187,6 +197,27 @@ class Model(Strict):
     kind: Literal["Model"]
     metadata: Metadata
     spec: ModelSpec
+
+
+class PriceClass(Strict):
+    """What one accelerator costs."""
+
+    usd_per_hour: Annotated[float, Field(gt=0)]
+
+
+class PriceListSpec(Strict):
+    """The price classes that models name."""
+
+    classes: dict[Name, PriceClass]
+
+
+class PriceList(Strict):
+    """models/prices.yaml: what accelerators cost, for the gate on cost."""
+
+    api_version: Literal["tidegate.dev/v1alpha1"]
+    kind: Literal["PriceList"]
+    metadata: Metadata
+    spec: PriceListSpec
 
 
 class ServiceSpec(Strict):

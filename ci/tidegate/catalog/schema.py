@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tidegate.catalog.evals import EvalSet
-from tidegate.catalog.objects import Cluster, Environment, Model, Service
+from tidegate.catalog.objects import Cluster, Environment, Model, PriceList, Service
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
 from tidegate.oci import write_atomically
@@ -15,6 +15,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "models/schema.json": Model,
     "models/prompts.schema.json": PromptSet,
     "models/evals.schema.json": EvalSet,
+    "models/prices.schema.json": PriceList,
     "base/services/schema.json": Service,
     "overlays/schema.json": Environment,
     "clusters/schema.json": Cluster,
