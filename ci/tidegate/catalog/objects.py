@@ -5,7 +5,6 @@ replacements and people read it as they read everything else here. Unknown keys 
 """
 
 import re
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -131,6 +130,8 @@ class Limits(Strict):
     concurrency: Count
     input_tokens: Count
     output_tokens: Annotated[int, Field(ge=0)]
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    """The rate of arrivals at which every objective must hold; the load gate needs it."""
 
 
 class Objective(Strict):
@@ -155,6 +156,12 @@ class ServiceLevel(Strict):
     availability: Availability
 
 
+class Budget(Strict):
+    """What a model may cost at the rate where its objectives still hold."""
+
+    usd_per_million_tokens: Annotated[float, Field(gt=0)]
+
+
 class ModelSpec(Strict):
     """Everything there is to know about a model before it is served."""
 
@@ -174,6 +181,8 @@ class ModelSpec(Strict):
     slo: ServiceLevel
     owner: Name
     price_class: Name
+    """A class of models/prices.yaml."""
+    budget: Budget | None = None
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
@@ -277,26 +286,3 @@ class Cluster(Strict):
     kind: Literal["Cluster"]
     metadata: Metadata
     spec: ClusterSpec
-
-
-class ExceptionSpec(Strict):
-    """Which findings somebody answers for, why, and until when."""
-
-    code: Annotated[str, Field(pattern=r"^TG[0-9]{3}$")]
-    file: Annotated[str, Field(min_length=1)]
-    """The finding's file; `*` stands for any part of a name."""
-    object: Annotated[str, Field(min_length=1)]
-    """The finding's object; `*` as above."""
-    owner: Name
-    reason: Annotated[str, Field(min_length=20)]
-    expires: date
-    """The last day on which it holds."""
-
-
-class PolicyException(Strict):
-    """exceptions/<name>.yaml: a finding that is accepted for a time."""
-
-    api_version: Literal["tidegate.dev/v1alpha1"]
-    kind: Literal["PolicyException"]
-    metadata: Metadata
-    spec: ExceptionSpec

@@ -54,7 +54,9 @@ def images_show(
     override: Override = None,
 ) -> None:
     """Print one image as repository:tag@digest, to give to another tool."""
-    console.print(pinned(read_images(find_root(root or Path.cwd()), override), name))
+    console.print(
+        pinned(read_images(find_root(root or Path.cwd()), override), name), soft_wrap=True
+    )
 
 
 @images.command("lock")

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from tidegate.catalog.objects import PolicyException
+from tidegate.catalog.exceptions import PolicyException
 from tidegate.catalog.reading import collect, read_object
 from tidegate.findings import Finding
 

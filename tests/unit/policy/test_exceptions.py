@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tidegate.catalog.objects import PolicyException
+from tidegate.catalog.exceptions import PolicyException
 from tidegate.findings import Finding
 from tidegate.policy.exceptions import accept
 
