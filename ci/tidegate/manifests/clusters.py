@@ -100,8 +100,8 @@ def _check_wildcards(objects: Sequence[Object], file: str) -> Iterator[Finding]:
                 if any("*" in value for value in values):
                     yield Finding(
                         file,
-                        f"AppProject/{project['metadata']['name']}",
-                        f"wildcard in {key}",
+                        f"AppProject/{project['metadata']['name']}/{key}",
+                        "project allows by wildcard",
                         "each one by name",
                         ", ".join(values),
                         "name what the project needs",

@@ -50,8 +50,8 @@ def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
                 yield Finding(
                     file,
                     title(policy),
-                    f"{side} from or to anywhere",
-                    f"{peers} and ports in every rule",
+                    "open to any peer or port",
+                    f"{peers} and ports in every rule of {side}",
                     ", ".join(rule) or "an empty rule",
                     "name the peers and their ports",
                 )

@@ -32,7 +32,7 @@ def pods(node: Any) -> Iterator[tuple[dict[str, str], Object]]:  # noqa: ANN401 
 
 
 def check_selectors(objects: Sequence[Object], file: str) -> Iterator[Finding]:
-    """Each Service, disruption budget, network policy and pool selects pods rendered with it."""
+    """Each Service, disruption budget and network policy selects pods that are rendered with it."""
     labels = [found for one in objects for found, _ in pods(one)]
     for one in objects:
         selector = _selector(one)
@@ -57,7 +57,7 @@ def _selector(one: Object) -> Object | None:
         case "Service":
             wanted = one["spec"].get("selector")
             return {"matchLabels": wanted} if wanted else {}
-        case "InferencePool" | "PodDisruptionBudget":
+        case "PodDisruptionBudget":
             return dict(one["spec"].get("selector") or {})
         case "NetworkPolicy":
             return dict(one["spec"].get("podSelector") or {})

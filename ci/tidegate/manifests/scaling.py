@@ -46,15 +46,6 @@ def _two_writers(one: Object, file: str) -> Finding:
 
 def _check_triggers(scaler: Object, file: str) -> Iterator[Finding]:
     spec = scaler["spec"]
-    if not spec.get("triggers"):
-        yield Finding(
-            file,
-            title(scaler),
-            "scaler without a signal",
-            "at least one trigger",
-            "none",
-            "list a base/components/scaling-* component after base/components/scaling",
-        )
     most = spec.get("maxReplicaCount", 100)
     for trigger in spec.get("triggers") or []:
         wanted = trigger["metadata"].get("desiredReplicas", "0")

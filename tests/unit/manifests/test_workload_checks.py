@@ -117,7 +117,6 @@ def test_a_claim_is_rendered_by_the_unit_that_mounts_it(kind: str) -> None:
             {"scaleTargetRef": {"name": "generator", "kind": "Rollout"}},
             ("scales nothing", "Rollout/generator"),
         ),
-        ({"triggers": []}, ("scaler without a signal", "none")),
         ({"triggers": [{"type": "cron", "metadata": {"desiredReplicas": "4"}}]}, None),
         (
             {"triggers": [{"type": "cron", "metadata": {"desiredReplicas": "5"}}]},
