@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+from tests.bench import gates
+from tests.bench.figures import Figures
 from tests.bench.mutations import COUNT, SEED, mutations
 
 from tidegate.ci.steps import Need, affected, named
@@ -30,9 +32,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 TIDEGATE = str(ROOT / ".venv" / "bin" / "tidegate")
 GIB = 2**30
-
-Figures = list[tuple[str, float, str, float]]
-"""What was measured, its value, its unit, and the promised bound."""
 
 
 def timed(command: list[str], runs: int = 5, **environment: str) -> float:
@@ -167,6 +166,10 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "mutations": missed_mutations,
     "demo-warm": demo_warm,
     "commands": commands,
+    "gates-errors": gates.error_rates,
+    "gates-dispatch": gates.dispatch,
+    "gates-suites": gates.suites,
+    "gates-twins": gates.twins,
     "demo-cold": demo_cold,
     "tests": tests,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate.catalog.engine import check_engine
-from tidegate.catalog.evals import TASK_OF
+from tidegate.catalog.evals import TASK_OF, Cases, Needle, Questions, Robustness, Structured
 from tidegate.catalog.load import Catalog, ModelFolder
 from tidegate.catalog.objects import Cluster, ModelSpec
 from tidegate.catalog.prompts import check_prompts
@@ -90,7 +90,9 @@ def _check_evals(model: ModelFolder, folder: str) -> Iterator[Finding]:
                 f"{evals.spec.type}, for {task}",
                 "move it to a model of that task",
             )
-        if len(evals.spec.cases) < evals.spec.min_samples:
+        if isinstance(evals.spec, Robustness):
+            yield from _check_disturbed(model, evals.spec, file)
+        elif len(evals.spec.cases) < evals.spec.min_samples:
             yield Finding(
                 file,
                 "spec.minSamples",
@@ -99,6 +101,34 @@ def _check_evals(model: ModelFolder, folder: str) -> Iterator[Finding]:
                 str(evals.spec.min_samples),
                 "add cases; with fewer the gate can only hold",
             )
+        if isinstance(evals.spec, Questions | Structured | Cases | Needle):
+            yield from _check_keys([case.key for case in evals.spec.expanded()], file)
+
+
+def _check_disturbed(model: ModelFolder, spec: Robustness, file: str) -> Iterator[Finding]:
+    known = [e.metadata.name for e in model.evals if isinstance(e.spec, Questions | Cases)]
+    if spec.of not in known:
+        yield Finding(
+            file,
+            "spec.of",
+            "no such set of prompts",
+            f"one of {', '.join(known) or 'none'}",
+            spec.of,
+            "name a set of type questions or cases of this model",
+        )
+
+
+def _check_keys(keys: list[str], file: str) -> Iterator[Finding]:
+    """A case that is there twice would count twice and pair with itself once."""
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        yield Finding(
+            file,
+            "spec.cases",
+            "the same case twice",
+            "each case once, or a name of its own",
+            f"{keys.count(key)} cases {key}",
+            "delete one, or name both",
+        )
 
 
 def _check_card(path: Path, folder: str) -> Iterator[Finding]:

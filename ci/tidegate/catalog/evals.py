@@ -1,13 +1,12 @@
 """Evaluation sets of a model: questions with known answers, judged by the gates."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-import jsonschema
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from tidegate.catalog.objects import Count, Metadata, Share, Strict, Task
-
-Text = Annotated[str, Field(min_length=1)]
+from tidegate.catalog.cases import Assertion, Case, Text
+from tidegate.catalog.objects import Count, Metadata, Name, Share, Strict, Task
 
 
 class Question(Strict):
@@ -15,6 +14,10 @@ class Question(Strict):
 
     prompt: Text
     answer: Text
+
+    def as_case(self) -> Case:
+        """The same in the general form."""
+        return Case(prompt=self.prompt, asserts=[Assertion(exact=self.answer)])
 
 
 class StructuredQuestion(Strict):
@@ -24,14 +27,21 @@ class StructuredQuestion(Strict):
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
     answer: dict[str, Any] | None = None
 
-    @field_validator("schema_")
-    @classmethod
-    def _is_schema(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            jsonschema.Draft202012Validator.check_schema(value)
-        except jsonschema.SchemaError as error:
-            raise ValueError(f"a JSON schema ({error.message})") from error
-        return value
+    @model_validator(mode="after")
+    def _is_schema(self) -> Self:
+        self.as_case()
+        return self
+
+    def as_case(self) -> Case:
+        """The same in the general form; the server constrains the answer by the schema."""
+        wanted = [Assertion(json_schema=self.schema_)]
+        if self.answer is not None:
+            wanted.append(Assertion(equals=self.answer))
+        named = {"name": "answer", "schema": self.schema_, "strict": True}
+        response_format = {"type": "json_schema", "json_schema": named}
+        return Case(
+            prompt=self.prompt, parameters={"response_format": response_format}, asserts=wanted
+        )
 
 
 class NearestQuestion(Strict):
@@ -39,6 +49,8 @@ class NearestQuestion(Strict):
 
     query: Text
     nearest: Text
+    relevant: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Grades of further documents that answer it too, for nDCG; the nearest has the highest."""
 
 
 class RankingQuestion(Strict):
@@ -47,6 +59,7 @@ class RankingQuestion(Strict):
     query: Text
     documents: Annotated[list[Text], Field(min_length=2)]
     best: Annotated[int, Field(ge=0)]
+    """Index of the document that must come first."""
 
     @model_validator(mode="after")
     def _best_exists(self) -> "RankingQuestion":
@@ -60,6 +73,30 @@ class Judged(Strict):
 
     threshold: Share
     min_samples: Count
+    margin: Share = 0.1
+    """The largest drop from the previous release that may be true of one that passes."""
+
+
+class Ranked(Judged):
+    """What sets of ranked documents have beside: means of their ranking scores."""
+
+    k: Count = 10
+    """How many documents a caller reads: nDCG@k and recall@k look no further."""
+    mrr: Share | None = None
+    """The least mean reciprocal rank; not judged if left out."""
+    ndcg: Share | None = None
+    """The least mean nDCG@k."""
+    recall: Share | None = None
+    """The least mean recall@k."""
+
+
+class Drift(Strict):
+    """How far embeddings may move from those of the previous release before an index is stale."""
+
+    mean_cosine: Share = 0.98
+    psi: Annotated[float, Field(gt=0)] = 0.2
+    kl: Annotated[float, Field(gt=0)] = 0.1
+    """In nats."""
 
 
 class Questions(Judged):
@@ -68,6 +105,10 @@ class Questions(Judged):
     type: Literal["questions"]
     cases: Annotated[list[Question], Field(min_length=1)]
 
+    def expanded(self) -> list[Case]:
+        """The cases in the general form."""
+        return [case.as_case() for case in self.cases]
+
 
 class Structured(Judged):
     """Answers constrained by JSON schema."""
@@ -75,32 +116,120 @@ class Structured(Judged):
     type: Literal["structured"]
     cases: Annotated[list[StructuredQuestion], Field(min_length=1)]
 
+    def expanded(self) -> list[Case]:
+        """The cases in the general form."""
+        return [case.as_case() for case in self.cases]
 
-class Nearest(Judged):
+
+class Cases(Judged):
+    """Conversations with assertions on the last answer."""
+
+    type: Literal["cases"]
+    gate: Literal["functional", "safety"] = "functional"
+    cases: Annotated[list[Case], Field(min_length=1)]
+
+    def expanded(self) -> list[Case]:
+        """The cases themselves."""
+        return self.cases
+
+
+class Needle(Judged):
+    """A fact hidden in a long text at several depths, then asked for."""
+
+    type: Literal["needle"]
+    needle: Text
+    question: Text
+    filler: Annotated[list[Text], Field(min_length=1)]
+    """Sentences that are repeated, in order, until the text is long enough."""
+    words: Annotated[list[Count], Field(min_length=1)]
+    """Lengths of the text."""
+    depths: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+    """Where the needle stands: 0 at the start, 1 at the end."""
+    asserts: Annotated[list[Assertion], Field(alias="assert", min_length=1)]
+
+    def _text(self, words: int, depth: float) -> str:
+        hay: list[str] = []
+        while sum(len(sentence.split()) for sentence in hay) < words:
+            hay.append(self.filler[len(hay) % len(self.filler)])
+        hay.insert(round(depth * len(hay)), self.needle)
+        return " ".join([*hay, self.question])
+
+    def expanded(self) -> list[Case]:
+        """One case for each length and depth."""
+        return [
+            Case(
+                name=f"{words}-words-at-{round(depth * 100)}",
+                prompt=self._text(words, depth),
+                asserts=self.asserts,
+            )
+            for words in self.words
+            for depth in self.depths
+        ]
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """As other sets have them."""
+        return self.expanded()
+
+
+Mutation = Literal["case", "homoglyphs", "typos", "whitespace", "zero-width"]
+Wording = Literal["distraction", "language", "paraphrase"]
+
+
+class Robustness(Strict):
+    """The prompts of another set, disturbed; the drop of its share is what is judged."""
+
+    type: Literal["robustness"]
+    of: Name
+    """A set of the same model whose cases are single prompts."""
+    mutations: list[Mutation] = Field(default_factory=list)
+    wordings: dict[Wording, list[Annotated[str, Field(pattern=r"\{prompt\}")]]] = Field(
+        default_factory=dict
+    )
+    """Texts around `{prompt}`: said otherwise, in another language, among irrelevant words."""
+    max_drop: Share
+    min_samples: Count
+
+    @model_validator(mode="after")
+    def _disturbs(self) -> Self:
+        if not (self.mutations or self.wordings):
+            raise ValueError("mutations or wordings")
+        return self
+
+
+class Nearest(Ranked):
     """Nearest documents by cosine similarity of embeddings."""
 
     type: Literal["nearest"]
     documents: Annotated[dict[str, Text], Field(min_length=2)]
     cases: Annotated[list[NearestQuestion], Field(min_length=1)]
+    drift: Drift = Field(default_factory=Drift)
 
     @model_validator(mode="after")
     def _documents_exist(self) -> "Nearest":
-        missing = {case.nearest for case in self.cases} - set(self.documents)
+        named = {name for case in self.cases for name in (case.nearest, *case.relevant)}
+        missing = named - set(self.documents)
         if missing:
             raise ValueError(f"documents named {', '.join(sorted(missing))}")
         return self
 
 
-class Ranking(Judged):
+class Ranking(Ranked):
     """The right document first."""
 
     type: Literal["ranking"]
     cases: Annotated[list[RankingQuestion], Field(min_length=1)]
 
 
+Conversations = Questions | Structured | Cases | Needle
+"""The sets that are asked of a generator."""
+
 TASK_OF: dict[str, Task] = {
     "questions": Task.GENERATE,
     "structured": Task.GENERATE,
+    "cases": Task.GENERATE,
+    "needle": Task.GENERATE,
+    "robustness": Task.GENERATE,
     "nearest": Task.EMBED,
     "ranking": Task.RERANK,
 }
@@ -112,4 +241,7 @@ class EvalSet(Strict):
     api_version: Literal["tidegate.dev/v1alpha1"]
     kind: Literal["EvalSet"]
     metadata: Metadata
-    spec: Annotated[Questions | Structured | Nearest | Ranking, Field(discriminator="type")]
+    spec: Annotated[
+        Questions | Structured | Cases | Needle | Robustness | Nearest | Ranking,
+        Field(discriminator="type"),
+    ]

@@ -14,6 +14,7 @@ from tidegate.catalog.objects import (
     ModelSpec,
     Service,
 )
+from tidegate.catalog.prices import PriceClass, PriceList
 from tidegate.catalog.reading import collect, read_object, read_yaml
 from tidegate.findings import CouldNotCheckError, Finding, cannot_check
 
@@ -37,6 +38,8 @@ class ModelFolder:
     spec: ModelSpec
     engine: dict[str, Any] = field(default_factory=dict)
     evals: tuple[EvalSet, ...] = ()
+    usd_per_hour: float | None = None
+    """Of one accelerator, by the model's price class."""
 
     @property
     def file(self) -> str:
@@ -91,10 +94,11 @@ def load(root: Path) -> tuple[Catalog, list[Finding]]:
     """
     findings: list[Finding] = []
     models = _read_all(root, "models/*/model.yaml", Model, findings)
+    prices = _read_prices(root, findings)
     catalog = Catalog(
         root=root,
         models={
-            name: _read_model_folder(root, path, model.spec, findings)
+            name: _read_model_folder(root, path, model.spec, prices, findings)
             for name, (path, model) in models.items()
         },
         services=_values(_read_all(root, "base/services/*/service.yaml", Service, findings)),
@@ -158,7 +162,11 @@ def _expected_files(root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
 
 
 def _read_model_folder(
-    root: Path, path: Path, spec: ModelSpec, findings: list[Finding]
+    root: Path,
+    path: Path,
+    spec: ModelSpec,
+    prices: dict[str, PriceClass],
+    findings: list[Finding],
 ) -> ModelFolder:
     folder = path.parent
     name = folder.relative_to(root).as_posix()
@@ -174,7 +182,33 @@ def _read_model_folder(
         spec=spec,
         engine=engine if isinstance(engine, dict) else {},
         evals=tuple(found for found in evals if found is not None),
+        usd_per_hour=_price(f"{name}/model.yaml", spec, prices, findings),
     )
+
+
+def _read_prices(root: Path, findings: list[Finding]) -> dict[str, PriceClass]:
+    file = "models/prices.yaml"
+    found = collect(findings, partial(read_object, root / file, PriceList, name=file))
+    return found.spec.classes if found else {}
+
+
+def _price(
+    file: str, spec: ModelSpec, prices: dict[str, PriceClass], findings: list[Finding]
+) -> float | None:
+    """US dollars an hour of one of the model's accelerators; an unknown class is a finding."""
+    if prices and spec.price_class not in prices:
+        findings.append(
+            Finding(
+                file,
+                "spec.priceClass",
+                "unknown price class",
+                f"one of {', '.join(prices)}",
+                spec.price_class,
+                "add the class to models/prices.yaml or correct the name",
+            )
+        )
+    known = prices.get(spec.price_class)
+    return known.usd_per_hour if known else None
 
 
 def load_valid(root: Path) -> Catalog:

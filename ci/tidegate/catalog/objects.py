@@ -130,6 +130,8 @@ class Limits(Strict):
     concurrency: Count
     input_tokens: Count
     output_tokens: Annotated[int, Field(ge=0)]
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    """The rate of arrivals at which every objective must hold; the load gate needs it."""
 
 
 class Objective(Strict):
@@ -154,6 +156,12 @@ class ServiceLevel(Strict):
     availability: Availability
 
 
+class Budget(Strict):
+    """What a model may cost at the rate where its objectives still hold."""
+
+    usd_per_million_tokens: Annotated[float, Field(gt=0)]
+
+
 class ModelSpec(Strict):
     """Everything there is to know about a model before it is served."""
 
@@ -173,6 +181,8 @@ class ModelSpec(Strict):
     slo: ServiceLevel
     owner: Name
     price_class: Name
+    """A class of models/prices.yaml."""
+    budget: Budget | None = None
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from tidegate.catalog.evals import EvalSet
 from tidegate.catalog.exceptions import PolicyException
 from tidegate.catalog.objects import Cluster, Environment, Model, Service
+from tidegate.catalog.prices import PriceList
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
 from tidegate.oci import write_atomically
@@ -16,6 +17,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "models/schema.json": Model,
     "models/prompts.schema.json": PromptSet,
     "models/evals.schema.json": EvalSet,
+    "models/prices.schema.json": PriceList,
     "base/services/schema.json": Service,
     "overlays/schema.json": Environment,
     "clusters/schema.json": Cluster,

@@ -13,7 +13,7 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import checks, lab, release, supply
+from tidegate.cli import checks, gate, lab, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
@@ -38,7 +38,7 @@ app = typer.Typer(
 models = typer.Typer(help="The models of models/: what is served.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
-app.add_typer(release.gate, name="gate")
+app.add_typer(gate.app, name="gate")
 app.add_typer(supply.images, name="images")
 app.command("check")(checks.check)
 app.command("ci")(run_ci)
@@ -146,6 +146,25 @@ def models_show(name: ModelName, root: Root = None, json: Json = False) -> None:
         print_json(_summary(model) | {"engine": model.engine})
         return
     console.print(Markdown((model.folder / "README.md").read_text(encoding="utf-8")))
+
+
+@models.command("check")
+def models_check(
+    names: Annotated[list[str] | None, typer.Argument(help="Folders of models/.")] = None,
+    prompts: Annotated[bool, typer.Option("--prompts", help="Check prompts alone.")] = False,
+    root: Root = None,
+) -> None:
+    """Check models without rendering anything; exit 1 if something is wrong with one."""
+    folder = find_root(root or Path.cwd())
+    catalog, findings = load(folder)
+    chosen = [_model(name, root) for name in names or catalog.models]
+    for model in chosen:
+        findings += check_model(model)
+    parts = tuple(f"models/{m.folder.name}/{'prompts' if prompts else ''}" for m in chosen)
+    own = [finding for finding in findings if finding.file.startswith(parts)]
+    if own:
+        raise FindingsError(own)
+    console.print(f"{len(chosen)} models, no findings")
 
 
 @models.command("fit")

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.findings import Finding, TidegateError
-from tidegate.gates.verdict import Outcome, Verdict
+from tidegate.gates.measure import NEVER
+from tidegate.gates.verdict import Measurement, Outcome, Verdict
 from tidegate.oci import short
 from tidegate.promotion.history import Record, Standing
 
@@ -62,15 +63,25 @@ def columns(*names: str, title: Text | str | None = None, right: set[str] | None
 def verdict_table(title: str, verdict: Verdict) -> Table:
     """Every measurement with its threshold, sample size and outcome."""
     heading = Text.assemble(f"{title}: ", (verdict.summary(), OUTCOME_STYLE[verdict.outcome]))
-    names = ("measured", "value", "unit", "wanted", "samples", "needed", "outcome")
-    table = columns(*names, title=heading, right={"value", "samples", "needed"})
+    names = ("measured", "value", "interval", "wanted", "samples", "needed", "outcome")
+    table = columns(*names, title=heading, right={"value", "interval", "samples", "needed"})
     for m in verdict.measurements:
-        wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g}"
+        wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g} {m.unit}"
         value = "nothing" if m.value is None else f"{m.value:.3g}"
         outcome = Text(m.outcome, style=OUTCOME_STYLE[m.outcome])
         samples = (str(m.samples), str(m.min_samples))
-        table.add_row(f"{m.gate}/{m.name}", value, m.unit, wanted, *samples, outcome)
+        table.add_row(f"{m.gate}/{m.name}", value, _limits(m), wanted, *samples, outcome)
     return table
+
+
+def _limits(measurement: Measurement) -> str:
+    """The interval as `low..high`; a limit that the sample is too small for is left out."""
+    if measurement.interval is None:
+        return ""
+    low, high = measurement.interval.low, measurement.interval.high
+    return "..".join(
+        "" if x is None else "never" if x >= NEVER else f"{x:.2g}" for x in (low, high)
+    )
 
 
 def standing_table(standings: list[Standing]) -> Table:

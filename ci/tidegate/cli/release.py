@@ -1,4 +1,4 @@
-"""The commands on releases: gate, promote, rollback, status."""
+"""The commands on releases: promote, rollback, status."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,20 +7,14 @@ import typer
 
 from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Json, Root, Store, store_of
-from tidegate.cli.output import console, history_table, print_json, standing_table, verdict_table
-from tidegate.evidence.statement import store as store_evidence
-from tidegate.findings import FindingsError, cannot_check, refuse
-from tidegate.gates.client import Endpoint
-from tidegate.gates.run import run_gates
-from tidegate.gates.verdict import Outcome
+from tidegate.cli.output import console, history_table, print_json, standing_table
+from tidegate.findings import FindingsError, refuse
 from tidegate.manifests.release import Release
 from tidegate.manifests.units import find_units
 from tidegate.oci import Layout, Reference
 from tidegate.promotion.git import Repository
 from tidegate.promotion.history import records, standing
 from tidegate.promotion.promote import Promotion, Request, promote, rollback
-
-gate = typer.Typer(help="What a release must prove on a live endpoint.", no_args_is_help=True)
 
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Engine image as name:tag@sha256:<64 hex>.")
@@ -31,7 +25,7 @@ ArtifactOption = Annotated[
 Service = Annotated[str, typer.Argument(help="generator, retriever or reranker.")]
 
 
-def _release(engine: str | None, model: str | None) -> Release | None:
+def release_of(engine: str | None, model: str | None) -> Release | None:
     """The release that two options name; None for neither."""
     if engine is None and model is None:
         return None
@@ -46,56 +40,6 @@ def _release(engine: str | None, model: str | None) -> Release | None:
             found=str(error),
             next_step="name both by digest",
         ) from None
-
-
-@gate.command("run")
-def gate_run(
-    url: Annotated[str, typer.Argument(help="Base URL of the server, with or without /v1.")],
-    model: Annotated[str, typer.Option(help="The model of models/ that it is meant to serve.")],
-    engine: EngineOption = None,
-    model_artifact: ArtifactOption = None,
-    api_key: Annotated[
-        str | None, typer.Option(envvar="TIDEGATE_API_KEY", help="Bearer token.")
-    ] = None,
-    root: Root = None,
-    store: Store = None,
-    json: Json = False,
-) -> None:
-    """Run the model's gates on an OpenAI-compatible server.
-
-    Exit 0 if all pass, 1 if one fails or holds, 2 if nothing could be measured. With --engine and
-    --model-artifact the verdict is stored as evidence of that release.
-    """
-    folder = find_root(root or Path.cwd())
-    release = _release(engine, model_artifact)
-    catalog = load_valid(folder)
-    if model not in catalog.models:
-        raise cannot_check(
-            f"models/{model}/model.yaml",
-            "model",
-            "unknown model",
-            wanted=f"one of {', '.join(catalog.models)}",
-            found=model,
-            next_step="add the model or correct the name",
-        )
-    entry = catalog.models[model]
-    limit = max(entry.spec.limits.output_tokens, 1)
-    with Endpoint(url, model, max_tokens=limit, api_key=api_key) as endpoint:
-        verdict = run_gates(endpoint, entry)
-    evidence = None
-    if release:
-        layout = Layout(store_of(folder, store))
-        evidence = store_evidence(layout, release, verdict).digest
-    if json:
-        print_json(verdict.as_dict() | {"evidence": evidence})
-    else:
-        console.print(verdict_table(model, verdict))
-        for measurement in verdict.measurements:
-            for example in measurement.examples:
-                console.print(f"{measurement.gate}/{measurement.name}: {example}", soft_wrap=True)
-        if evidence:
-            console.print(f"evidence {evidence}", soft_wrap=True)
-    raise typer.Exit(0 if verdict.outcome is Outcome.PASS else 1)
 
 
 def _tell(done: Promotion, *, json: bool) -> None:
@@ -135,7 +79,9 @@ def promote_command(
     every other one takes what the environment before it runs.
     """
     folder = find_root(root or Path.cwd())
-    request = Request(service, to, _release(engine, model_artifact), evidence, reason, pull_request)
+    request = Request(
+        service, to, release_of(engine, model_artifact), evidence, reason, pull_request
+    )
     _tell(promote(Repository(folder), Layout(store_of(folder, store)), request), json=json)
 
 

@@ -1,83 +1,81 @@
-"""Retrieval: the nearest document of an embedding model, the first one of a reranker."""
+"""Retrieval: the nearest documents of an embedding model, the ranking of a reranker."""
 
-import math
-import time
 from collections.abc import Iterator
+from functools import partial
 
-from tidegate.catalog.evals import Nearest, Ranking
-from tidegate.catalog.load import ModelFolder
-from tidegate.gates.client import Endpoint, EndpointError
-from tidegate.gates.measure import seconds, share
-from tidegate.gates.verdict import Measurement
+from tidegate.catalog.evals import Nearest, NearestQuestion, Ranking, RankingQuestion
+from tidegate.gates.assertions import cosine
+from tidegate.gates.client import EndpointError
+from tidegate.gates.jobs import Job, Target
+from tidegate.gates.ranking import scores
+from tidegate.gates.record import Answer
+
+GATE = "retrieval"
+_DIGITS = 6
+Vectors = dict[str, list[float]]
 
 
-def cosine(a: list[float], b: list[float]) -> float:
-    """Cosine similarity of two vectors of one length; 0 where one of them is null."""
-    norms = math.hypot(*a) * math.hypot(*b)
-    return sum(x * y for x, y in zip(a, b, strict=True)) / norms if norms else 0.0
+def _ranked(target: Target, case: NearestQuestion, spec: Nearest, documents: Vectors) -> Answer:
+    if not documents:
+        raise EndpointError("the documents could not be embedded")
+    (query,) = target.endpoint.embed([case.query])
+    ranked = sorted(documents, key=lambda name: cosine(query, documents[name]), reverse=True)
+    grades = case.relevant | {case.nearest: max([1, *case.relevant.values()])}
+    fault = None if ranked[0] == case.nearest else f"nearest is {ranked[0]}, not {case.nearest}"
+    return Answer(
+        case=case.query,
+        fault=fault,
+        asked=case.query,
+        answer=", ".join(ranked[:3]),
+        scores=scores(ranked, grades, spec.k),
+        vector=_rounded(query),
+    )
 
 
-def _nearest_faults(endpoint: Endpoint, spec: Nearest, times: list[float]) -> list[str | None]:
-    names, texts = zip(*spec.documents.items(), strict=True)
+def _rounded(vector: list[float]) -> tuple[float, ...]:
+    return tuple(round(x, _DIGITS) for x in vector)
+
+
+def _document(name: str, documents: Vectors) -> Answer:
+    if name not in documents:
+        raise EndpointError("the documents could not be embedded")
+    return Answer(case=name, vector=_rounded(documents[name]))
+
+
+def _embedded(target: Target, spec: Nearest) -> Vectors:
+    """The documents' vectors; none where the endpoint failed, which every query then says."""
     try:
-        documents = endpoint.embed(list(texts))
-    except EndpointError as error:
-        return [str(error)] * len(spec.cases)
-    faults: list[str | None] = []
-    for case in spec.cases:
-        started = time.perf_counter()
-        try:
-            (query,) = endpoint.embed([case.query])
-        except EndpointError as error:
-            faults.append(str(error))
-            continue
-        times.append(time.perf_counter() - started)
-        found = max(zip(names, documents, strict=True), key=lambda d: cosine(query, d[1]))[0]
-        faults.append(None if found == case.nearest else f"{case.query!r}: nearest is {found}")
-    return faults
+        vectors = target.endpoint.embed(list(spec.documents.values()))
+    except EndpointError:
+        return {}
+    return dict(zip(spec.documents, vectors, strict=True))
 
 
-def check_nearest(endpoint: Endpoint, model: ModelFolder) -> Iterator[Measurement]:
-    """The share of queries whose nearest document is the right one, and the time of a query."""
-    times: list[float] = []
-    for evals in model.evals:
-        if isinstance(evals.spec, Nearest):
-            faults = _nearest_faults(endpoint, evals.spec, times)
-            yield share(
-                "retrieval",
-                evals.metadata.name,
-                faults,
-                threshold=evals.spec.threshold,
-                min_samples=evals.spec.min_samples,
-            )
-    yield seconds("retrieval", "end-to-end", times, model.spec.slo.end_to_end)
+def _sorted(target: Target, case: RankingQuestion, spec: Ranking) -> Answer:
+    order = [str(i) for i in target.endpoint.rerank(case.query, case.documents)]
+    first = order[0] if order else "nothing"
+    fault = None if first == str(case.best) else f"first is {first}, not {case.best}"
+    return Answer(
+        case=case.query,
+        fault=fault,
+        asked=case.query,
+        answer=", ".join(order),
+        scores=scores(order, {str(case.best): 1}, spec.k),
+    )
 
 
-def _ranking_faults(endpoint: Endpoint, spec: Ranking, times: list[float]) -> list[str | None]:
-    faults: list[str | None] = []
-    for case in spec.cases:
-        started = time.perf_counter()
-        try:
-            first = endpoint.rerank(case.query, case.documents)[0]
-        except (EndpointError, IndexError) as error:
-            faults.append(str(error))
-            continue
-        times.append(time.perf_counter() - started)
-        faults.append(None if first == case.best else f"{case.query!r}: first is {first}")
-    return faults
-
-
-def check_ranking(endpoint: Endpoint, model: ModelFolder) -> Iterator[Measurement]:
-    """The share of queries whose right document comes first, and the time of a query."""
-    times: list[float] = []
-    for evals in model.evals:
-        if isinstance(evals.spec, Ranking):
-            faults = _ranking_faults(endpoint, evals.spec, times)
-            yield share(
-                "retrieval",
-                evals.metadata.name,
-                faults,
-                threshold=evals.spec.threshold,
-                min_samples=evals.spec.min_samples,
-            )
-    yield seconds("retrieval", "end-to-end", times, model.spec.slo.end_to_end)
+def jobs(target: Target) -> Iterator[Job]:
+    """One job for each query; the documents of a set are embedded once, before them."""
+    for evals in target.model.evals:
+        spec, name = evals.spec, evals.metadata.name
+        if isinstance(spec, Nearest):
+            documents = _embedded(target, spec)
+            for key in spec.documents:
+                yield Job(GATE, f"{name}-documents", key, partial(_document, key, documents))
+            for case in spec.cases:
+                ask = partial(_ranked, target, case, spec, documents)
+                yield Job(GATE, name, case.query, ask)
+        elif isinstance(spec, Ranking):
+            for question in spec.cases:
+                asked = partial(_sorted, target, question, spec)
+                yield Job(GATE, name, question.query, asked)

@@ -113,7 +113,7 @@ class _Demo:
         model = self.catalog.models[server.model]
         limit = max(model.spec.limits.output_tokens, 1)
         with Endpoint(server.url, model.name, max_tokens=limit) as endpoint:
-            verdict = run_gates(endpoint, model)
+            verdict = run_gates(endpoint, model, progress=self.reporter.progress)
         self.reporter.verdict(title, verdict)
         return store(self.layout, release, verdict)
 

@@ -11,11 +11,25 @@ JUDGED = {"threshold": 0.9, "minSamples": 1}
 CASES: dict[str, dict[str, Any]] = {
     "questions": {"cases": [{"prompt": "1+1?", "answer": "2"}]},
     "structured": {"cases": [{"prompt": "Now", "schema": {"type": "object"}, "answer": {"a": 1}}]},
+    "cases": {"cases": [{"prompt": "1+1?", "assert": [{"number": {"value": 2}}]}]},
+    "needle": {
+        "needle": "It is 7.",
+        "question": "What is it?",
+        "filler": ["So it goes."],
+        "words": [9],
+        "depths": [0.5],
+        "assert": [{"contains": "7"}],
+    },
     "nearest": {
         "documents": {"cat": "A cat sits.", "car": "A car drives."},
         "cases": [{"query": "kitten", "nearest": "cat"}],
     },
     "ranking": {"cases": [{"query": "kitten", "documents": ["car", "cat"], "best": 1}]},
+}
+
+
+OTHER: dict[str, dict[str, Any]] = {
+    "robustness": {"of": "facts", "mutations": ["case"], "maxDrop": 0.1, "minSamples": 1},
 }
 
 
@@ -25,7 +39,7 @@ def evals(kind: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any fi
         "apiVersion": "tidegate.dev/v1alpha1",
         "kind": "EvalSet",
         "metadata": {"name": "sample"},
-        "spec": {"type": kind, **JUDGED, **CASES[kind], **changes},
+        "spec": {"type": kind, **(OTHER.get(kind) or JUDGED | CASES[kind]), **changes},
     }
 
 

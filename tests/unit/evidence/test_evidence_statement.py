@@ -18,6 +18,32 @@ from tidegate.findings import CouldNotCheckError
 from tidegate.manifests.release import Release
 from tidegate.oci import Layout, Reference
 
+PREDICATE = {
+    "apiVersion": "tidegate.dev/v1alpha1",
+    "kind": "Verdict",
+    "model": "tiny-chat",
+    "started": STARTED,
+    "suite": "smoke",
+    "seed": 0,
+    "previous": None,
+    "measurements": [
+        {
+            "gate": "answers",
+            "name": "facts",
+            "value": 0.95,
+            "unit": "share",
+            "bound": "at least",
+            "threshold": 0.9,
+            "samples": 20,
+            "minSamples": 20,
+            "interval": None,
+            "rule": "threshold",
+            "pValue": None,
+            "examples": [],
+        }
+    ],
+}
+
 
 def test_a_statement_is_in_toto_version_1(layout: Layout) -> None:
     """Four fields; subjects are engine and model by name and bare hexadecimal digest."""
@@ -36,23 +62,7 @@ def test_a_statement_is_in_toto_version_1(layout: Layout) -> None:
             },
         ],
         "predicateType": "https://tidegate.dev/gate-verdict/v1",
-        "predicate": {
-            "model": "tiny-chat",
-            "started": STARTED,
-            "measurements": [
-                {
-                    "gate": "answers",
-                    "name": "facts",
-                    "value": 0.95,
-                    "unit": "share",
-                    "bound": "at least",
-                    "threshold": 0.9,
-                    "samples": 20,
-                    "minSamples": 20,
-                    "examples": [],
-                }
-            ],
-        },
+        "predicate": PREDICATE,
     }
 
 

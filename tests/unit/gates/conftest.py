@@ -1,18 +1,28 @@
-"""An OpenAI-compatible server of a few lines, right until a test makes it wrong."""
+"""Servers to speak to: a plain one for the client, and stubs that misbehave for the gates."""
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
-from tests.conftest import ROOT
+from hypothesis import settings
+from tests.stub.faults import Behaviour
+from tests.stub.server import Stub as Server
+from tests.stub.server import serving
 
-from tidegate.catalog.load import ModelFolder, load_valid
-from tidegate.gates import client
+from tidegate.catalog.load import ModelFolder
 from tidegate.gates.client import Endpoint
+from tidegate.gates.jobs import Plan
+from tidegate.gates.record import Run
+from tidegate.gates.run import observe
+
+# A deadline is a timer, and a busy machine breaks it.
+settings.register_profile("gates", deadline=None)
+settings.load_profile("gates")
 
 Json = dict[str, Any]
 Answer = tuple[int, bytes]
@@ -120,14 +130,48 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def endpoint(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+def opened(stub: Stub) -> Iterator[Endpoint]:
     """The server as the gates speak to it; what stalls is given up soon."""
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 5.0)
-    with Endpoint(stub.url, stub.model, max_tokens=16) as opened:
+    with Endpoint(stub.url, stub.model, max_tokens=16, timeout=5.0) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
-def models() -> dict[str, ModelFolder]:
-    """The models of this repository."""
-    return load_valid(ROOT).models
+# Short: what stalls on purpose must not stall the tests.
+TIMEOUT = 1.0
+
+Serve = Callable[[Behaviour], Server]
+Observe = Callable[..., Run]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts stubs that end with the test."""
+    with ExitStack() as stack:
+        yield lambda behaviour: stack.enter_context(serving(behaviour))
+
+
+@pytest.fixture
+def endpoint(serve: Serve) -> Iterator[Callable[[Behaviour], Endpoint]]:
+    """Starts a stub and opens the endpoint that speaks to it."""
+    with ExitStack() as stack:
+
+        def start(behaviour: Behaviour) -> Endpoint:
+            stalls = behaviour.never_answers or behaviour.stall_after is not None
+            patience = TIMEOUT if stalls else 30.0
+            return stack.enter_context(
+                Endpoint(serve(behaviour).url, "stub", max_tokens=64, timeout=patience)
+            )
+
+        yield start
+
+
+@pytest.fixture
+def seen(endpoint: Callable[[Behaviour], Endpoint]) -> Observe:
+    """What the gates see on a stub of this behaviour."""
+
+    def run(
+        model: ModelFolder, behaviour: Behaviour | None = None, plan: Plan | None = None
+    ) -> Run:
+        return observe(endpoint(behaviour or Behaviour()), model, plan)
+
+    return run

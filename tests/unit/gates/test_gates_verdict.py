@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from tidegate.catalog.objects import Objective
 from tidegate.gates.client import EndpointError
-from tidegate.gates.measure import fault_of, quantile, seconds, share
+from tidegate.gates.jobs import Job
+from tidegate.gates.measure import quantile, seconds, share
+from tidegate.gates.record import Answer
 from tidegate.gates.verdict import Measurement, Outcome, Verdict
 
 VALUES = st.floats(0, 1e6)
@@ -105,7 +107,8 @@ def test_a_measurement_is_one_line_for_people() -> None:
 @given(st.lists(st.sampled_from([None, "wrong"]), min_size=1))
 def test_a_share_is_of_the_cases_without_a_fault(faults: list[str | None]) -> None:
     """Some wrong answers are kept for people."""
-    found = share("answers", "facts", faults, threshold=0.5, min_samples=1)
+    answers = [Answer(case=str(i), fault=fault) for i, fault in enumerate(faults)]
+    found = share("answers", "facts", answers, threshold=0.5, min_samples=1)
 
     assert found.value == pytest.approx(faults.count(None) / len(faults))
     assert found.samples == len(faults)
@@ -119,14 +122,13 @@ def test_a_share_of_nothing_is_no_number() -> None:
     assert (found.value, found.samples, found.outcome) == (None, 0, Outcome.HOLD)
 
 
-def test_what_the_endpoint_gets_wrong_is_a_fault() -> None:
+def test_what_the_endpoint_gets_wrong_is_a_fault_of_its_case() -> None:
     """The gate goes on with the next case."""
 
-    def fail() -> str | None:
+    def fail() -> Answer:
         raise EndpointError("HTTP 500")
 
-    assert fault_of(fail) == "HTTP 500"
-    assert fault_of(lambda: None) is None
+    assert Job("functional", "facts", "one", fail).run() == Answer(case="one", fault="HTTP 500")
 
 
 @given(values=st.lists(VALUES, min_size=1), q=st.floats(0.01, 1))

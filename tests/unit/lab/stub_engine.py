@@ -4,6 +4,7 @@ It is called as the lab calls the real one, `-m MODULE ARGUMENT...`. How a train
 variable STUB_TRAINING, how a server goes in the file `behaviour` of the model that it serves.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,9 +13,13 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NoReturn
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from tests.stub.faults import Behaviour
+from tests.stub.server import serve_forever
 
 MADE = {"generator": ("tiny-chat", "tiny-chat-degraded"), "reranker": ("tiny-rerank",)}
 
@@ -57,40 +62,6 @@ def train(recipe: str, models: Path) -> None:
             (models / name / "answers.json").write_bytes(answers.read_bytes())
 
 
-class Handler(BaseHTTPRequestHandler):
-    """As much of the API as the gates of a generator ask for."""
-
-    status = 200
-    model = ""
-    answers: dict[str, str]
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Requests are not logged."""
-
-    def send(self, body: bytes, kind: str = "application/json") -> None:
-        """One whole answer."""
-        self.send_response(self.status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        """Health and the list of models."""
-        self.send(json.dumps({"data": [{"id": self.model}]}).encode())
-
-    def do_POST(self) -> None:
-        """The answer that the model's folder has for a prompt, streamed word by word if asked."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = self.answers.get(asked["messages"][-1]["content"], "I do not know.")
-        if not asked.get("stream"):
-            self.send(json.dumps({"choices": [{"message": {"content": answer}}]}).encode())
-            return
-        parts = [{"choices": [{"delta": {"content": f"{part} "}}]} for part in answer.split()]
-        events = [*map(json.dumps, parts), "[DONE]"]
-        self.send("".join(f"data: {e}\n\n" for e in events).encode(), "text/event-stream")
-
-
 def serve(arguments: list[str]) -> None:
     """Serve a model folder, or die or hang as it says."""
     parser = ArgumentParser()
@@ -108,11 +79,14 @@ def serve(arguments: list[str]) -> None:
         sys.exit(3)
     if how == "mute":
         hang(model / "hanging")
-    Handler.model = Path(options.config).parent.name
-    Handler.status = 500 if how == "sick" else 200
     answers = model / "answers.json"
-    Handler.answers = json.loads(answers.read_text()) if answers.exists() else {}
-    ThreadingHTTPServer((options.host, int(options.port)), Handler).serve_forever()
+    known = json.loads(answers.read_text()) if answers.exists() else {}
+    behaviour = Behaviour(
+        model=Path(options.config).parent.name,
+        answer=lambda prompt: known.get(prompt, "I do not know."),
+        health=500 if how == "sick" else 200,
+    )
+    asyncio.run(serve_forever(behaviour, options.host, int(options.port)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,4 @@
+"""What a measurement is."""
+
+Figures = list[tuple[str, float, str, float]]
+"""What was measured, its value, its unit, and the promised bound."""
