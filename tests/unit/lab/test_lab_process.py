@@ -288,16 +288,3 @@ def test_a_record_of_a_reused_pid_ends_nothing(sleeper: int, tmp_path: Path) -> 
 
     assert started(sleeper) is not None
     assert not (tmp_path / "train.pid").exists()
-
-
-def test_a_command_heeds_sigterm_though_its_parent_ignores_it(tmp_path: Path) -> None:
-    """Who cleans up ignores a second signal; what it started must still end at its first."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        pid = spawn(SLEEP, tmp_path / "sleep.log")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-    os.kill(pid, signal.SIGTERM)
-
-    eventually(lambda: exit_code(pid) == -signal.SIGTERM)
