@@ -1,6 +1,7 @@
 """When requests arrive: open loop, so that a slow server does not slow the questions down."""
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -49,6 +50,6 @@ def read_trace(path: Path) -> tuple[float, ...]:
 
 def _stamp(value: object) -> float:
     stamp = value["timestamp"] if isinstance(value, dict) else value
-    if not isinstance(stamp, int | float):
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float) or not math.isfinite(stamp):
         raise TypeError(f"{stamp!r} is no number of seconds")
     return float(stamp)

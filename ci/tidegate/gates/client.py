@@ -5,6 +5,7 @@ What the endpoint answers is data and is judged; that it cannot be reached at al
 """
 
 import json
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -247,6 +248,11 @@ class Endpoint:
             vectors = [[float(x) for x in row["embedding"]] for row in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise EndpointError(f"no data[].embedding: {error}") from error
+        if not all(math.isfinite(x) for vector in vectors for x in vector):
+            raise EndpointError("no data[].embedding: a number is not finite")
+        if len(lengths := {len(vector) for vector in vectors}) > 1:
+            found = " and ".join(map(str, sorted(lengths)))
+            raise EndpointError(f"vectors of {found} numbers")
         if len(vectors) != len(texts):
             raise EndpointError(f"{len(vectors)} vectors for {len(texts)} texts")
         return vectors

@@ -206,7 +206,8 @@ def _disturbed(
     by_kind: dict[str, list[Answer]] = {how: [] for how in (*spec.mutations, *spec.wordings)}
     for answer in judging.run.set_of("robustness", name):
         key, _, how = answer.case.partition(SEPARATOR)
-        by_kind[how.rstrip("-0123456789")].append(answer.model_copy(update={"case": key}))
+        if (kind := how.rstrip("-0123456789")) in by_kind:  # the catalog may have dropped it
+            by_kind[kind].append(answer.model_copy(update={"case": key}))
     for how, answers in by_kind.items():
         found = measure.drop("robustness", f"{name}-{how}", clean, answers, margin=spec.max_drop)
         yield found.model_copy(update={"min_samples": spec.min_samples})

@@ -4,10 +4,18 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from tidegate.catalog.objects import Name, Strict
 from tidegate.findings import CouldNotCheckError, cannot_check
+
+
+def _writable(text: str) -> str:
+    """The text without half surrogate pairs: JSON can escape them, no file can hold them."""
+    return text.encode("utf-8", "replace").decode()
+
+
+Said = Annotated[str, AfterValidator(_writable)]
 
 
 class Answer(Strict):
@@ -15,11 +23,11 @@ class Answer(Strict):
 
     case: str
     """Pairs the case with itself in another run."""
-    fault: str | None = None
+    fault: Said | None = None
     """What is wrong; None where the answer is right."""
     weight: float = 1
     asked: str = ""
-    answer: str = ""
+    answer: Said = ""
     scores: dict[str, float] = Field(default_factory=dict)
     """Numbers between 0 and 1 by name: reciprocal rank, nDCG, recall."""
     shape: dict[str, str] = Field(default_factory=dict)

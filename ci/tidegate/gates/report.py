@@ -1,6 +1,7 @@
 """What people and machines read: a self-contained HTML page, and JUnit for CI servers."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -16,6 +17,8 @@ from tidegate.gates.verdict import Measurement, Outcome, Verdict
 
 _WIDTH, _HEIGHT, _PAD = 560, 220, 40
 _QUANTILES = (0.5, 0.95, 0.99)
+# XML 1.0 cannot hold other characters, not even escaped.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,8 @@ def junit(verdict: Verdict) -> str:
         for measurement in measurements:
             _case(suite, measurement)
     indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(suites, encoding="unicode")}\n'
+    text = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", tostring(suites, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _case(suite: Element, measurement: Measurement) -> None:

@@ -19,6 +19,8 @@ def _ranked(target: Target, case: NearestQuestion, spec: Nearest, documents: Vec
     if not documents:
         raise EndpointError("the documents could not be embedded")
     (query,) = target.endpoint.embed([case.query])
+    if len(query) != (size := len(next(iter(documents.values())))):
+        raise EndpointError(f"a query of {len(query)} numbers, documents of {size}")
     ranked = sorted(documents, key=lambda name: cosine(query, documents[name]), reverse=True)
     grades = case.relevant | {case.nearest: max([1, *case.relevant.values()])}
     fault = None if ranked[0] == case.nearest else f"nearest is {ranked[0]}, not {case.nearest}"

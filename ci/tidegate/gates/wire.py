@@ -59,7 +59,7 @@ class Exchange:
         body = b"".join(data for _, data in self.chunks)
         try:
             tokens = int(json.loads(body)["usage"]["total_tokens"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             return [], 0, "no usage in the answer"
         return [self.chunks[-1][0]], tokens, None
 
@@ -67,21 +67,36 @@ class Exchange:
         """Arrivals of the pieces of text, the tokens that the server counted, and the fault."""
         arrivals, tokens, last, rest = [], 0, "", b""
         try:
-            for arrival, data in self.chunks:
-                *events, rest = (rest + data).replace(b"\r\n", b"\n").split(_EVENT)
+            for arrival, chunk in self.chunks:
+                *events, rest = (rest + chunk).replace(b"\r\n", b"\n").split(_EVENT)
                 for event in events:
-                    last = event.removeprefix(b"data:").strip().decode()
+                    if not (data := _data(event)):
+                        continue  # a comment keeps the connection open
+                    last = data
                     if piece_of(last):
                         arrivals.append(arrival)
                     elif '"usage"' in last:
-                        usage = json.loads(last).get("usage") or {}
-                        tokens = int(usage.get("completion_tokens") or tokens)
+                        tokens = _counted(last) or tokens
         except (EndpointError, UnicodeDecodeError) as error:
             return arrivals, tokens, str(error)
         if self.fault or last != DONE:
             found = self.fault or f"the stream ended without {DONE}"
             return arrivals, tokens, f"{found}, after {len(arrivals)} pieces"
         return arrivals, tokens or len(arrivals), None
+
+
+def _data(event: bytes) -> str:
+    """The data of one event, without its other fields and comments."""
+    lines = (line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+    return b"\n".join(lines).decode()
+
+
+def _counted(data: str) -> int:
+    """Tokens of the answer by the server's own count; 0 where the chunk has none."""
+    try:
+        return int((json.loads(data).get("usage") or {}).get("completion_tokens") or 0)
+    except (ValueError, AttributeError, TypeError, OverflowError) as error:
+        raise EndpointError(f"malformed chunk: {data[:80]!r}") from error
 
 
 class _Connection(asyncio.Protocol):
