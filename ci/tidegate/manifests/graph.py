@@ -58,13 +58,20 @@ def references(folder: Path) -> set[Path]:
         path
         for text in _strings(data)
         for part in (text, text.rpartition("=")[2])
-        if part and "\n" not in part and len(part) < _LONGEST_PATH
+        if _may_be_path(part)
         for path in [(folder / part).resolve()]
         if path != folder.resolve() and path.exists()
     }
 
 
-_LONGEST_PATH = 1024
+def _may_be_path(text: str) -> bool:
+    """Whether a file system can be asked for it: scripts and long texts are no paths."""
+    names = text.split("/")
+    return bool(text) and not {"\n", "\0"} & set(text) and max(map(len, names)) <= _LONGEST_NAME
+
+
+# Bytes in most file systems, so a name beyond it in characters is none either.
+_LONGEST_NAME = 255
 
 
 def read_file(file: Path) -> dict[str, Any]:

@@ -68,6 +68,11 @@ def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
 
 def _reaches_metadata(peer: Object) -> bool:
     block = peer.get("ipBlock")
-    if not block or _METADATA not in ip_network(block["cidr"]):
+    if not block or not _holds_metadata(block["cidr"]):
         return False
-    return not any(_METADATA in ip_network(part) for part in block.get("except") or [])
+    return not any(map(_holds_metadata, block.get("except") or []))
+
+
+def _holds_metadata(block: str) -> bool:
+    """Kubernetes lets an address of the block stand for it, as 10.0.0.1/8."""
+    return _METADATA in ip_network(block, strict=False)

@@ -9,8 +9,8 @@ from typing import Any
 from tidegate.manifests.objects import Object
 from tidegate.policy.scope import Scope, namespace
 
-# A generated ConfigMap's name ends in a digest of its content.
-_DIGEST = re.compile(r"-[0-9a-z]{10}$")
+# A generated ConfigMap's name ends in a digest of its content: hex digits, some made letters.
+_DIGEST = re.compile(r"-[0-9a-hkmt]{10}$")
 _WORDS = [
     (re.compile(r"spec\.replicas"), "replicas"),
     (re.compile(r".*ontainers\.([^.]+)\.image"), "image of {0}"),
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list):
         keys = [one.get("name") if isinstance(one, dict) else None for one in value]
-        named = len(set(keys)) == len(keys) and None not in keys
+        named = len(set(map(str, keys))) == len(keys) and None not in keys
         return {
             str(k): _plain(one)
             for k, one in zip(keys if named else range(len(value)), value, strict=True)

@@ -100,10 +100,11 @@ def _below(value: Any, steps: list[str]) -> Any:  # noqa: ANN401 - JSON
         return value
     if isinstance(value, list):
         for number, one in enumerate(value):
-            if steps[0] in {str(number), isinstance(one, dict) and one.get("name")}:
+            if steps[0] == str(number) or (isinstance(one, dict) and steps[0] == one.get("name")):
                 return _below(one, steps[1:])
     if isinstance(value, dict):
         for end in range(1, len(steps) + 1):
-            if (key := ".".join(steps[:end])) in value:
-                return _below(value[key], steps[end:])
+            found = _below(value.get(".".join(steps[:end])), steps[end:])
+            if found is not None:
+                return found
     return None

@@ -51,7 +51,7 @@ def _of_scaler(one: Object) -> Iterator[Query]:
 def _numbers(metadata: dict[str, Any]) -> tuple[float, ...]:
     try:
         return (float(metadata["threshold"]),)
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return ()
 
 

@@ -1,6 +1,7 @@
 """Findings as SARIF 2.1.0, which code review tools show beside the lines of a change."""
 
 import json
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -25,7 +26,7 @@ def sarif(findings: Sequence[Finding]) -> str:
 
 
 def _rule(check: Check) -> dict[str, Any]:
-    anchor = f"{check.code}-{check.what}".lower().replace(" ", "-").replace(".", "")
+    anchor = re.sub(r"[^\w-]", "", f"{check.code}-{check.what}".lower().replace(" ", "-"))
     return {
         "id": check.code,
         "shortDescription": {"text": check.what},

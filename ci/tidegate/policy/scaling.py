@@ -13,7 +13,7 @@ _NEEDED = {
     "cron": ("timezone", "start", "end", "desiredReplicas"),
     "prometheus": ("serverAddress", "query", "threshold"),
 }
-_WORD = re.compile(r"[a-zA-Z_]\w*")
+_WORD = re.compile(r"\b[a-zA-Z_]\w*")
 # What a formula may call, from KEDA's expression language.
 _FUNCTIONS = {
     "abs",

@@ -8,7 +8,7 @@ from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, title
 from tidegate.policy.scope import Scope, dig, environment, namespace, server_pods
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:([0-9.]+)s)?")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
 _DEPRECATED = {
     "mirrorPercent": "mirrorPercentage.value",
     "mirror_percent": "mirrorPercentage.value",
@@ -58,8 +58,8 @@ def seconds(duration: str) -> float:
     match = _DURATION.fullmatch(duration)
     if match is None:
         return 0.0
-    hours, minutes, rest = match.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
+    hours, minutes, rest, milli = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + rest + milli / 1000
 
 
 def _check_route(scope: Scope, one: Object, route: dict[str, Any]) -> Iterator[Finding]:

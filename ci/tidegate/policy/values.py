@@ -8,7 +8,10 @@ from tidegate.findings import Finding
 from tidegate.manifests.objects import title
 from tidegate.policy.scope import Pod, Scope, pods
 
-QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+# A number with a suffix or an exponent. Source: Kubernetes' resource.Quantity; no sign here.
+QUANTITY = re.compile(
+    r"([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?", re.ASCII
+)
 # (key, least, most): what a number under this key may be.
 _NUMBERS = {
     "containerPort": (1, 65535),

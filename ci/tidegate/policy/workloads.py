@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, title
 from tidegate.policy.scope import Pod, Scope, dig, environment, pods, server_pods
+from tidegate.policy.values import QUANTITY
 
 LIVENESS_WINDOW_SECONDS = 60
 SHUTDOWN_TIMEOUT = "tidegate.dev/shutdown-timeout"
@@ -33,8 +34,9 @@ _RETIRED = {
     r"(^|/)argoproj/argocd:v[12]\.": "Argo CD 3.6 or 3.5",
     r"(^|/)ingress-nginx/controller[:@]": "a Gateway: ingress-nginx is retired",
 }
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS |= {"P": 1e15, "E": 1e18, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_UNITS |= {"Pi": 2**50, "Ei": 2**60}
 
 
 def check_workloads(scope: Scope) -> Iterator[Finding]:
@@ -174,8 +176,11 @@ def _check_caches(scope: Scope, pod: Pod, engine: dict[str, Any]) -> Iterator[Fi
 
 def amount(quantity: object) -> float:
     """A Kubernetes quantity as a number."""
-    match = re.fullmatch(r"([0-9.]+)([kMGT]i?|Ki)?", str(quantity))
-    return float(match[1]) * _UNITS[match[2] or ""] if match else 0.0
+    match = QUANTITY.fullmatch(str(quantity))
+    if match is None:
+        return 0.0
+    number, suffix = match[1], match[2] or ""
+    return float(number) * _UNITS[suffix] if suffix in _UNITS else float(f"{number}{suffix}")
 
 
 def _check_memory(scope: Scope, pod: Pod, engine: dict[str, Any]) -> Iterator[Finding]:
