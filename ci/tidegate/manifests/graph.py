@@ -66,12 +66,13 @@ def references(folder: Path) -> set[Path]:
 
 def _may_be_path(text: str) -> bool:
     """Whether a file system can be asked for it: scripts and long texts are no paths."""
-    names = text.split("/")
-    return bool(text) and not {"\n", "\0"} & set(text) and max(map(len, names)) <= _LONGEST_NAME
+    if not 0 < len(text) < _LONGEST_PATH or {"\n", "\0"} & set(text):
+        return False
+    return all(len(name.encode(errors="replace")) <= _LONGEST_NAME for name in text.split("/"))
 
 
-# Bytes in most file systems, so a name beyond it in characters is none either.
-_LONGEST_NAME = 255
+_LONGEST_PATH = 1024
+_LONGEST_NAME = 255  # bytes
 
 
 def read_file(file: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def names(paths: set[Path], root: Path) -> set[str]:
         ("- a.yaml", set()),
         ("", set()),
         (f"commonAnnotations: {{note: {'x' * 300}}}\nresources: [a.yaml]", {"a.yaml"}),
+        (f"note: {'é' * 200}\nresources: [a.yaml]", {"a.yaml"}),
+        (f"note: {'x/' * 4000}\nresources: [a.yaml]", {"a.yaml"}),
         ('note: "nul \\0 inside"\nresources: [a.yaml]', {"a.yaml"}),
         ('patch: "a.yaml\\nb"\nresources: [a.yaml]', {"a.yaml"}),
     ],
