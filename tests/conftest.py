@@ -1,6 +1,7 @@
 """What tests share: a copy of this repository to break, the command line, and git remotes."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Ran:
 
 
 Cli = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_in_a_terminal() -> None:
+    """What an interrupted command, or a shell in the background, left ignored is heeded again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

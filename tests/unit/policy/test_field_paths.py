@@ -31,13 +31,22 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
         yield ".".join(path), value
 
 
+def nodes(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - JSON
+    """Every value with its path, those that hold others included."""
+    yield ".".join(path), value
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, one in items:
+            yield from nodes(one, (*path, str(key)))
+
+
 @settings(max_examples=50)
 @given(tree=st.dictionaries(KEYS, TREES, min_size=1, max_size=4))
 def test_every_value_is_found_at_its_path(tree: dict[str, Any]) -> None:
     """Dots in keys included; where two values share a path, it is one of them."""
-    every = list(leaves(tree))
+    every = list(nodes(tree))
 
-    for path, _ in every:
+    for path, _ in leaves(tree):
         assert _below(tree, path.split(".")) in [value for other, value in every if other == path]
 
 
