@@ -38,7 +38,8 @@ def test_a_stream_is_read_piece_by_piece_with_the_servers_own_count(serve: Serve
     assert [r.fault for r in found] == [None] * 3
     assert {len(r.arrivals) for r in found} == {5}
     assert {r.tokens for r in found} == {5}
-    assert all(r.scheduled <= r.sent <= r.arrivals[0] <= r.arrivals[-1] for r in found)
+    assert all(r.sent <= r.arrivals[0] <= r.arrivals[-1] for r in found)
+    assert all(r.scheduled <= r.sent + 0.01 for r in found)  # a loop may wake a tick early
 
 
 @pytest.mark.parametrize(
