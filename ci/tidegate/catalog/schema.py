@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from tidegate.catalog.evals import EvalSet
 from tidegate.catalog.objects import Cluster, Environment, Model, Service
+from tidegate.catalog.policy import Hold, Policy, Signers
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
 from tidegate.oci import write_atomically
@@ -17,6 +18,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "models/evals.schema.json": EvalSet,
     "base/services/schema.json": Service,
     "overlays/schema.json": Environment,
+    "overlays/policy.schema.json": Policy,
+    "overlays/signers.schema.json": Signers,
+    "overlays/hold.schema.json": Hold,
     "clusters/schema.json": Cluster,
 }
 

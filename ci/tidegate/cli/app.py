@@ -13,9 +13,10 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import lab, release
+from tidegate.cli import evidence, lab, operate, release
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
+from tidegate.evidence.schema import write_predicate_schemas
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.checks import check_repository
 from tidegate.manifests.golden import update_golden
@@ -37,10 +38,15 @@ models = typer.Typer(help="The models of models/: what is served.", no_args_is_h
 app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(release.gate, name="gate")
+app.add_typer(evidence.app, name="evidence")
 app.command("demo")(lab.demo)
 app.command("promote")(release.promote_command)
 app.command("rollback")(release.rollback_command)
 app.command("status")(release.status_command)
+app.command("hold")(operate.hold_command)
+app.command("release-hold")(operate.release_hold_command)
+app.command("guard")(operate.guard_command)
+app.command("history")(operate.history_command)
 
 
 @app.command()
@@ -74,6 +80,7 @@ def render_command(
         if findings or more:
             raise FindingsError([*findings, *more])
         write_schemas(catalog.root)
+        write_predicate_schemas(catalog.root)
         update_golden(catalog.root, rendered)
         console.print(f"{len(rendered)} golden files are up to date")
         return

@@ -63,6 +63,8 @@ class Verdict(Strict):
     started: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """UTC."""
     measurements: tuple[Measurement, ...]
+    environment: Name | None = None
+    """Whose live endpoint was measured; none for a server that a pipeline started."""
 
     @property
     def outcome(self) -> Outcome:
@@ -78,6 +80,7 @@ class Verdict(Strict):
         return {
             "model": self.model,
             "started": self.started,
+            "environment": self.environment,
             "outcome": self.outcome.value,
             "measurements": [measurement.as_dict() for measurement in self.measurements],
         }

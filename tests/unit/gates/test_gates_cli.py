@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import ROOT, Cli
 from tests.unit.gates.conftest import Stub, as_json
 
+from tidegate.catalog.policy import SignerIdentity
+from tidegate.evidence.signing import make_key, public_key_of
 from tidegate.evidence.statement import verify
 from tidegate.findings import FindingsError
 from tidegate.manifests.release import Release
@@ -34,9 +36,12 @@ def release(tmp_path: Path) -> Release:
 
 
 def named(release: Release, store: Path) -> tuple[str | Path, ...]:
-    """The options that name a release and its store."""
+    """The options that name a release, its store and a new key beside it."""
+    key = store.parent / "key.pem"
+    make_key(key)
     engine, model = str(release.engine), str(release.model)
-    return ("--engine", engine, "--model-artifact", model, "--store", store)
+    options = ("--engine", engine, "--model-artifact", model, "--store", store)
+    return (*options, "--signer", f"file:{key}")
 
 
 def test_a_verdict_that_does_not_pass_is_exit_1_with_its_table(stub: Stub, cli: Cli) -> None:
@@ -72,8 +77,22 @@ def test_a_verdict_on_a_release_is_stored_even_where_it_fails(
 
     told = json.loads(cli("gate", "run", stub.url, *OPTIONS, *named(release, store), "--json").out)
 
+    public = public_key_of(tmp_path / "key.pem")
+    signers = (SignerIdentity(name="ci", public_key=public),)
     with pytest.raises(FindingsError, match="retrieval/nearest: gate says fail"):
-        verify(Layout(store), told["evidence"], release)
+        verify(Layout(store), told["evidence"], release, signers)
+
+
+def test_a_verdict_that_nobody_can_sign_is_not_measured(
+    stub: Stub, cli: Cli, release: Release, tmp_path: Path
+) -> None:
+    """Exit 2 before the first request: minutes of gates are not lost for want of a key."""
+    options = named(release, tmp_path / "oci")[:-1]
+
+    ran = cli("gate", "run", stub.url, *OPTIONS, *options, "file:/nowhere/key.pem")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "signer: cannot sign" in ran.err
 
 
 def test_an_endpoint_that_is_not_there_is_exit_2_and_leaves_no_evidence(
