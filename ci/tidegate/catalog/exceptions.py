@@ -1,4 +1,4 @@
-"""What a policy is excused from, by whom and until when."""
+"""An exception: a finding that somebody answers for, and until when."""
 
 from datetime import date
 from typing import Annotated, Literal

@@ -78,7 +78,7 @@ def test_a_rule_names_peers_and_ports(*, rule: dict[str, Any], anywhere: bool) -
     """A rule that leaves one out means all of them."""
     found = whats(SERVER, policy({}, ingress=[rule]))
 
-    assert (["ingress from or to anywhere"] if anywhere else []) == found
+    assert (["open to any peer or port"] if anywhere else []) == found
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,9 @@ def test_diff_compares_the_files_here_with_a_commit(fork: Repository, cli: Cli) 
 
 
 def test_explain_names_the_line_that_sets_a_field(repository: Any, cli: Cli) -> None:  # noqa: ANN401 - a path
-    """Found by changing it: a value from the model's file reaches the node selector."""
-    field = "Deployment.spec.template.spec.nodeSelector.tidegate.dev/accelerator"
+    """Found by changing it: a value from the model's file reaches the node affinity."""
+    rule = "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0.matchExpressions.0"
+    field = f"Deployment.spec.template.spec.affinity.nodeAffinity.{rule}.values.0"
     ran = cli("explain", "production/generator", field, "--json", "--root", repository)
     lost = cli("explain", "production/generator", "Deployment.spec.nothing", "--root", repository)
 
