@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 import jsonschema
@@ -13,9 +14,14 @@ from tidegate.catalog.objects import Share, Strict
 Text = Annotated[str, Field(min_length=1)]
 
 
+@cache
+def _check_schema(text: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+
+
 def _schema(value: dict[str, Any]) -> dict[str, Any]:
     try:
-        jsonschema.Draft202012Validator.check_schema(value)
+        _check_schema(json.dumps(value, sort_keys=True))
     except jsonschema.SchemaError as error:
         raise ValueError(f"a JSON schema ({error.message})") from error
     return value

@@ -51,9 +51,22 @@ def build(folder: Path, *, name: str) -> str:
         CouldNotCheckError: kubectl is missing or does not end.
     """
     key = _key(folder)
-    known = cache.read("render", key, str) if key else None
-    if known is not None:
-        return known
+    known = _remembered(key)
+    return _remember(folder, key, _kustomize(folder, name=name)) if known is None else known
+
+
+def _remembered(key: str | None) -> str | None:
+    return cache.read("render", key, str) if key else None
+
+
+def _remember(folder: Path, key: str | None, text: str) -> str:
+    # What changed meanwhile is what this text may be of; the next run renders it again.
+    if key and key == _key(folder):
+        cache.write("render", key, text)
+    return text
+
+
+def _kustomize(folder: Path, *, name: str) -> str:
     try:
         done = subprocess.run(
             [_kubectl(), "kustomize", str(folder)],
@@ -81,15 +94,15 @@ def build(folder: Path, *, name: str) -> str:
             found=fault.splitlines()[0] if fault else "no reason",
             next_step=f"run `kubectl kustomize {name}` and correct the file it names",
         )
-    # What changed meanwhile is what this text may be of; the next run renders it again.
-    if key and key == _key(folder):
-        cache.write("render", key, done.stdout)
     return done.stdout
 
 
 def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
-    text = build(unit.root / unit.folder, name=unit.folder)
+    return _rendered(unit, build(unit.root / unit.folder, name=unit.folder))
+
+
+def _rendered(unit: S, text: str) -> Rendered[S]:
     return Rendered(unit, text, tuple(read_all(text)))
 
 
@@ -97,13 +110,22 @@ def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
     """Every unit that renders, and the findings of those that do not."""
     findings: list[Finding] = []
 
-    def attempt(unit: S) -> Rendered[S] | None:
+    def attempt(unit: S) -> str | None:
         try:
-            return render(unit)
+            return _kustomize(unit.root / unit.folder, name=unit.folder)
         except FindingsError as error:
             findings.extend(error.findings)
             return None
 
+    keys = [_key(unit.root / unit.folder) for unit in units]
+    texts = [_remembered(key) for key in keys]
+    new = [index for index, text in enumerate(texts) if text is None]
+    # kubectl alone is left to threads: they slow down whatever Python does itself.
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        rendered = [one for one in pool.map(attempt, units) if one is not None]
+        for index, text in zip(new, pool.map(attempt, [units[i] for i in new]), strict=True):
+            if text is not None:
+                texts[index] = _remember(units[index].root / units[index].folder, keys[index], text)
+    rendered = [
+        _rendered(unit, text) for unit, text in zip(units, texts, strict=True) if text is not None
+    ]
     return rendered, sorted(findings)
