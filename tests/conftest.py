@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,52 @@ class Ran:
     err: str
 
 
+class Copy:
+    """A copy of this repository's own files, for one test after the other.
+
+    To mend what a test did takes a fiftieth of the time that a new copy of 400 files does.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        files = (path for part in PARTS for path in (ROOT / part).rglob("*"))
+        wanted = [*files, *(ROOT / file for file in FILES)]
+        folders = {folder for path in wanted for folder in path.parents if ROOT in folder.parents}
+        self._wanted = {path.relative_to(ROOT): _state(path) for path in {*wanted, *folders}}
+
+    def mend(self) -> None:
+        """Make every file as it is in this repository, and remove all others."""
+        found = {path.relative_to(self.root): _state(path) for path in self.root.rglob("*")}
+        for path in sorted(found):
+            if found[path] != self._wanted.get(path):
+                _remove(self.root / path)
+        for path in sorted(self._wanted):
+            if found.get(path) != self._wanted[path]:
+                _copy(ROOT / path, self.root / path)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What any change to a file changes; the same for all folders."""
+    state = path.lstat()
+    if stat.S_ISDIR(state.st_mode):
+        return stat.S_IFDIR, 0, 0
+    return state.st_mode, state.st_size, state.st_mtime_ns
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        target.mkdir()
+    else:
+        shutil.copy2(source, target)
+
+
 Cli = Callable[..., Ran]
 
 
@@ -53,16 +100,17 @@ def _signals_as_in_a_terminal() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session")
+def one_copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """The copy that the tests of a worker share."""
+    return Copy(tmp_path_factory.mktemp("copy"))
+
+
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(one_copy: Copy) -> Path:
     """A copy of this repository's own files, valid until a test breaks it."""
-    root = tmp_path / "repository"
-    for part in PARTS:
-        shutil.copytree(ROOT / part, root / part)
-    for file in FILES:
-        (root / file).parent.mkdir(parents=True)
-        shutil.copy(ROOT / file, root / file)
-    return root
+    one_copy.mend()
+    return one_copy.root
 
 
 @pytest.fixture
