@@ -58,6 +58,7 @@ class Copy:
 
     def mend(self) -> None:
         """Make every file as it is in this repository, and remove all others."""
+        self.root.mkdir(exist_ok=True)
         found = {path.relative_to(self.root): _state(path) for path in self.root.rglob("*")}
         for path in sorted(found):
             if found[path] != self._wanted.get(path):
@@ -131,9 +132,11 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def fork(repository: Path, tmp_path: Path) -> Repository:
-    """The copy as a git checkout with one commit and a bare remote called origin."""
-    git = Repository(repository)
+def fork(tmp_path: Path) -> Repository:
+    """A copy of its own as a git checkout with one commit and a bare remote called origin."""
+    own = Copy(tmp_path / "repository")
+    own.mend()
+    git = Repository(own.root)
     git.run("init", "--quiet", "--initial-branch=main")
     for key, value in {
         "user.name": "Test",
