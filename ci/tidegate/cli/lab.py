@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tidegate.catalog.load import find_root, load_valid
+from tidegate.catalog.load import Catalog, find_root, load_valid
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import (
     TerminalReporter,
@@ -44,22 +44,40 @@ def _lab(root: Path | None) -> Lab:
 
 @app.command()
 def up(
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(help="Services to start; all three if left out.", show_default=False),
+    ] = None,
     port: Annotated[
         int, typer.Option(help="Port of the first server, the others follow; 0 for free ones.")
     ] = 0,
     root: Root = None,
 ) -> None:
-    """Install, train and pack what is missing, then start the three services on loopback."""
+    """Install, train and pack what is missing, then start services on loopback."""
     lab, reporter = _lab(root), TerminalReporter(console)
     catalog = load_valid(lab.root)
+    names = {one: lab_model(catalog, one) for one in _chosen(catalog, services)}
     with lab.locked():
         artifacts = prepare(lab, reporter, reuse=True)
-        names = {service: lab_model(catalog, service) for service in sorted(catalog.services)}
         wanted = {s: (catalog.models[m], artifacts.models[m].digest) for s, m in names.items()}
-        with reporter.step("Start vLLM: three services"):
+        with reporter.step(f"Start vLLM: {', '.join(names)}"):
             servers = start_all(lab, wanted, port)
     for server in servers.values():
         console.print(f"{server.name:12}{server.url}  model {server.model}", soft_wrap=True)
+
+
+def _chosen(catalog: Catalog, services: list[str] | None) -> list[str]:
+    known = sorted(catalog.services)
+    if unknown := set(services or ()) - set(known):
+        raise refuse(
+            "command line",
+            "SERVICES",
+            "not a service",
+            wanted=f"some of {', '.join(known)}",
+            found=", ".join(sorted(unknown)),
+            next_step="name services of overlays/",
+        )
+    return [one for one in known if not services or one in services]
 
 
 @app.command("train")

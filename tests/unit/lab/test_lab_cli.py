@@ -73,6 +73,20 @@ def test_up_takes_the_port_it_is_told(prepared: Lab, tidegate: Tidegate) -> None
     assert (accepted.code, [server.port for server in read_servers(prepared)]) == (0, [port])
 
 
+def test_up_starts_the_services_it_is_told(prepared: Lab, tidegate: Tidegate) -> None:
+    """One that the catalog does not know is one line and exit 1, and starts nothing."""
+    refused = tidegate("up", "generator", "ranker")
+    nothing = read_servers(prepared)
+    accepted = tidegate("up", "generator")
+
+    assert (refused.code, nothing) == (1, [])
+    assert refused.err == (
+        "command line: SERVICES: not a service; wanted some of generator, found ranker"
+        " - name services of overlays/\n"
+    )
+    assert (accepted.code, [one.name for one in read_servers(prepared)]) == (0, ["generator"])
+
+
 def test_up_that_fails_is_exit_2_and_leaves_no_server(
     stubbed: Lab, tidegate: Tidegate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
