@@ -154,7 +154,7 @@ def same(address: str, pushed: str, served: str) -> str:
 
 def gates(model: str) -> list[str]:
     """The command that runs a model's gates on the service called `engine`."""
-    return [TIDEGATE, "gate", "run", f"http://engine:{PORT}", "--model", model]
+    return [TIDEGATE, "gate", "run", "--url", f"http://engine:{PORT}", "--model", model]
 
 
 def first(service: str) -> list[str]:

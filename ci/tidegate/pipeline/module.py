@@ -147,7 +147,7 @@ class Tidegate:
         if api_key:
             toolbox = toolbox.with_secret_variable("TIDEGATE_API_KEY", api_key)
         return await toolbox.with_exec(
-            [TIDEGATE, "gate", "run", url, "--model", model, "--json"]
+            [TIDEGATE, "gate", "run", "--url", url, "--model", model, "--json"]
         ).stdout()
 
     @uncached

@@ -140,7 +140,7 @@ async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engin
     assert service["useEntrypoint"] is True
     assert {one["path"] for one in engine.calls("withMountedDirectory")} == {"/model"}
     assert engine.calls("experimentalWithAllGPUs") == []
-    assert [TIDEGATE, "gate", "run", "http://engine:8000", "--model", "tiny-chat"] in (
+    assert [TIDEGATE, "gate", "run", "--url", "http://engine:8000", "--model", "tiny-chat"] in (
         engine.commands()
     )
 
