@@ -77,7 +77,8 @@ def gate_run(
         str | None, typer.Option(help="How the server calls the model, if otherwise.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="Ask only cases with this tag; repeatable.")
+        list[str] | None,
+        typer.Option(help="Ask only cases with this tag; repeatable; no evidence."),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Look at this gate alone; repeatable; no evidence.")
@@ -123,7 +124,7 @@ def gate_run(
     folder = find_root(root or Path.cwd())
     release, entry = release_of(engine, model_artifact), known_model(folder, model)
     before = read_run(previous, model) if previous else None
-    _require_sense(url, replay, release, only)
+    _require_sense(url, replay, release, only, tag)
     signs = signer_of(folder, signer, public_key) if release else None
     if replay:
         run = read_run(replay, model)
@@ -181,7 +182,11 @@ def gate_schema() -> None:
 
 
 def _require_sense(
-    url: str | None, replay: Path | None, release: Release | None, only: list[str] | None
+    url: str | None,
+    replay: Path | None,
+    release: Release | None,
+    only: list[str] | None,
+    tag: list[str] | None,
 ) -> None:
     """Nothing where the options go together.
 
@@ -206,14 +211,15 @@ def _require_sense(
             found=", ".join(sorted(unknown)),
             next_step="correct the name",
         )
-    if release and (only or replay):
+    parts = {"--only": only, "--tag": tag, "--replay": replay}
+    if release and (given := [name for name, value in parts.items() if value]):
         raise cannot_check(
             "command line",
             "--engine",
             "no evidence of a release",
             wanted="every gate, on a server",
-            found="--only" if only else "--replay",
-            next_step="leave out one of the two",
+            found=", ".join(given),
+            next_step="leave out that, or the release",
         )
 
 

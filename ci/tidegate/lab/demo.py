@@ -27,6 +27,8 @@ from tidegate.promotion.promote import Request, merge, promote
 # Server names of the demo, apart from those of `tidegate lab up`.
 PREFIX = "demo-"
 TWIN = f"{PREFIX}degraded"
+# A new engine compiles for its first answers, on a busy machine for more than half a minute.
+FIRST_ANSWER_SECONDS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class _Demo:
         """Run the gates on a server, sign what they say about its release, and store it."""
         model = self.catalog.models[server.model]
         limit = max(model.spec.limits.output_tokens, 1)
-        with Endpoint(server.url, model.name, max_tokens=limit) as endpoint:
+        with Endpoint(
+            server.url, model.name, max_tokens=limit, timeout=FIRST_ANSWER_SECONDS
+        ) as endpoint:
             verdict = run_gates(endpoint, model, progress=self.reporter.progress)
         verdict = verdict.model_copy(update={"environment": environment})
         self.reporter.verdict(title, verdict)

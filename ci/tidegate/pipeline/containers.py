@@ -61,6 +61,15 @@ def with_git(
     return container.with_secret_variable("TIDEGATE_GIT_TOKEN", token) if token else container
 
 
+EVIDENCE_KEY = "/keys/evidence.pem"
+
+
+def with_signer(container: dagger.Container, key: dagger.Secret) -> dagger.Container:
+    """The toolbox with the key that signs evidence, in memory only, readable by its user alone."""
+    mounted = container.with_mounted_secret(EVIDENCE_KEY, key)
+    return mounted.with_env_variable("TIDEGATE_SIGNER", f"file:{EVIDENCE_KEY}")
+
+
 def server(
     image: dagger.Container,
     weights: dagger.Directory,
