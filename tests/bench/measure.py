@@ -160,6 +160,25 @@ def tests() -> Figures:
     ]
 
 
+def fleet() -> Figures:
+    """Promoting and rolling back one of 2,000 units after 50,000 commits, the remote on disk."""
+    sys.path.insert(0, str(ROOT))
+    from tests.bench.fleet import make_fleet  # noqa: PLC0415 - it needs the repository's root
+
+    with tempfile.TemporaryDirectory() as folder:
+        forked, request = make_fleet(Path(folder), units=2000, commits=50_000)
+        root, store = str(forked.git.path), str(forked.store.layout.root)
+        to_staging = [request.service, "--to", request.environment, "--store", store]
+        promote = timed([TIDEGATE, "promote", *to_staging, "--root", root], 1)
+        back = timed([TIDEGATE, "rollback", request.service, "--env", "dev", "--root", root], 1)
+        status = timed([TIDEGATE, "status", "--root", root], 1)
+    return [
+        ("tidegate promote, 2,000 units and 50,000 commits", promote, "s", 2),
+        ("tidegate rollback, 2,000 units and 50,000 commits", back, "s", 2),
+        ("tidegate status, 2,000 units and 50,000 commits", status, "s", 1),
+    ]
+
+
 PARTS: dict[str, Callable[[], Figures]] = {
     "check": check,
     "pipeline": pipeline,
@@ -170,6 +189,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "gates-dispatch": gates.dispatch,
     "gates-suites": gates.suites,
     "gates-twins": gates.twins,
+    "fleet": fleet,
     "demo-cold": demo_cold,
     "tests": tests,
 }

@@ -10,12 +10,21 @@ from typing import NoReturn
 
 import pytest
 from rich.console import Console
+from tests.unit.promotion.conftest import (
+    _own_git_configuration,
+    forked,
+    kept,
+    repository,
+    running,
+)
 
 from tidegate.cli.output import TerminalReporter
 from tidegate.lab.environment import install
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_group, spawn
 from tidegate.lab.training_runs import CHAT, pack_model, train
+
+__all__ = ["_own_git_configuration", "forked", "kept", "repository", "running"]
 
 ROOT = Path(__file__).parents[2]
 BASE = "tidegate-base:debootstrap"

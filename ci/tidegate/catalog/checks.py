@@ -15,7 +15,8 @@ from tidegate.findings import Finding
 def check_catalog(catalog: Catalog) -> list[Finding]:
     """All findings of a catalog whose files could be read."""
     findings = [fault for model in catalog.models.values() for fault in check_model(model)]
-    return [*findings, *_check_environments(catalog), *_check_clusters(catalog)]
+    findings += [*_check_environments(catalog), *_check_clusters(catalog)]
+    return [*findings, *_check_policies(catalog)]
 
 
 def check_model(model: ModelFolder) -> list[Finding]:
@@ -155,6 +156,27 @@ def _check_environments(catalog: Catalog) -> Iterator[Finding]:
                 str(environment.spec.promotes_from or "none"),
                 "correct promotesFrom",
             )
+
+
+def _check_policies(catalog: Catalog) -> Iterator[Finding]:
+    """A policy believes roles that there are, about environments that there are."""
+    roles = catalog.signers.spec.roles if catalog.signers else {}
+    for name, policy in catalog.policies.items():
+        for wanted in policy.spec.evidence:
+            named = {
+                "role": (wanted.signers, list(roles)),
+                "environment": (wanted.endpoint, list(catalog.environments)),
+            }
+            for what, (found, known) in named.items():
+                if found is not None and found not in known:
+                    yield Finding(
+                        f"overlays/{name}/policy.yaml",
+                        f"{wanted.kind} evidence",
+                        f"unknown {what}",
+                        f"one of {', '.join(known) or 'none'}",
+                        found,
+                        f"add the {what} or correct the name",
+                    )
 
 
 def _check_clusters(catalog: Catalog) -> Iterator[Finding]:

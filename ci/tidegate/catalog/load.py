@@ -14,6 +14,7 @@ from tidegate.catalog.objects import (
     ModelSpec,
     Service,
 )
+from tidegate.catalog.policy import Policy, Signers
 from tidegate.catalog.prices import PriceClass, PriceList
 from tidegate.catalog.reading import collect, read_object, read_yaml
 from tidegate.findings import CouldNotCheckError, Finding, cannot_check
@@ -25,8 +26,9 @@ NAMESPACE = "namespace"
 
 # In overlays/, beside the environments; rendered and never promoted.
 EXAMPLES = "examples"
+SIGNERS = "overlays/signers.yaml"
 
-T = TypeVar("T", Model, Service, Environment, Cluster)
+T = TypeVar("T", Model, Service, Environment, Cluster, Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Catalog:
     services: dict[str, Service]
     environments: dict[str, Environment]
     clusters: dict[str, Cluster]
+    policies: dict[str, Policy] = field(default_factory=dict)
+    signers: Signers | None = None
 
     def ordered_environments(self) -> list[Environment]:
         """From the first environment to the last, as releases travel."""
@@ -106,6 +110,8 @@ def load(root: Path) -> tuple[Catalog, list[Finding]]:
             _read_all(root, f"overlays/*/{ENVIRONMENT}/environment.yaml", Environment, findings)
         ),
         clusters=_values(_read_all(root, "clusters/*/cluster.yaml", Cluster, findings)),
+        policies=_values(_read_all(root, "overlays/*/policy.yaml", Policy, findings)),
+        signers=collect(findings, partial(read_object, root / SIGNERS, Signers, name=SIGNERS)),
     )
     return catalog, findings
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from tidegate.catalog.evals import EvalSet
 from tidegate.catalog.exceptions import PolicyException
 from tidegate.catalog.objects import Cluster, Environment, Model, Service
+from tidegate.catalog.policy import Hold, Policy, Signers
 from tidegate.catalog.prices import PriceList
 from tidegate.catalog.prompts import PromptSet
 from tidegate.findings import Finding
@@ -20,6 +21,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "models/prices.schema.json": PriceList,
     "base/services/schema.json": Service,
     "overlays/schema.json": Environment,
+    "overlays/policy.schema.json": Policy,
+    "overlays/signers.schema.json": Signers,
+    "overlays/hold.schema.json": Hold,
     "clusters/schema.json": Cluster,
     "exceptions/schema.json": PolicyException,
 }

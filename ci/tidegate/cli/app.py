@@ -13,10 +13,11 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import checks, gate, lab, release, supply
+from tidegate.cli import checks, evidence, gate, lab, operate, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
+from tidegate.evidence.schema import write_predicate_schemas
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.golden import update_golden
 from tidegate.manifests.reference import update_reference
@@ -38,6 +39,7 @@ app = typer.Typer(
 models = typer.Typer(help="The models of models/: what is served.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(gate.app, name="gate")
 app.add_typer(supply.images, name="images")
 app.command("check")(checks.check)
@@ -50,6 +52,10 @@ app.command("rollback")(release.rollback_command)
 app.command("scan")(supply.scan)
 app.command("smoke")(lab.smoke)
 app.command("status")(release.status_command)
+app.command("hold")(operate.hold_command)
+app.command("release-hold")(operate.release_hold_command)
+app.command("guard")(operate.guard_command)
+app.command("history")(operate.history_command)
 
 
 @app.command("render")
@@ -79,6 +85,7 @@ def render_command(
         raise FindingsError([*findings, *more])
     if update:
         write_schemas(catalog.root)
+        write_predicate_schemas(catalog.root)
         write_reference(catalog.root)
         update_golden(catalog.root, rendered)
         update_reference(catalog.root, rendered)

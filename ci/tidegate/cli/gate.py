@@ -18,9 +18,19 @@ from rich.progress import (
 from rich.text import Text
 
 from tidegate.catalog.load import ModelFolder, find_root, load_valid
-from tidegate.cli.options import Json, Root, Store, store_of
+from tidegate.cli.options import (
+    ArtifactOption,
+    EngineOption,
+    Json,
+    PublicKey,
+    Root,
+    SignerUri,
+    Store,
+    release_of,
+    signer_of,
+    store_of,
+)
 from tidegate.cli.output import console, errors, print_json, verdict_table
-from tidegate.cli.release import ArtifactOption, EngineOption, release_of
 from tidegate.evidence.statement import store as store_evidence
 from tidegate.findings import cannot_check
 from tidegate.gates.arrivals import read_trace
@@ -67,7 +77,8 @@ def gate_run(
         str | None, typer.Option(help="How the server calls the model, if otherwise.")
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="Ask only cases with this tag; repeatable.")
+        list[str] | None,
+        typer.Option(help="Ask only cases with this tag; repeatable; no evidence."),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Look at this gate alone; repeatable; no evidence.")
@@ -89,6 +100,11 @@ def gate_run(
     ] = None,
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,
+    environment: Annotated[
+        str | None, typer.Option(help="The environment whose live endpoint this is.")
+    ] = None,
+    signer: SignerUri = None,
+    public_key: PublicKey = None,
     api_key: Annotated[
         str | None, typer.Option(envvar="TIDEGATE_API_KEY", help="Bearer token.")
     ] = None,
@@ -103,12 +119,13 @@ def gate_run(
     """Run the model's gates on an OpenAI-compatible server, or judge a recorded run again.
 
     Exit 0 if all pass, 1 if one fails or holds, 2 if nothing could be measured. With --engine and
-    --model-artifact the verdict is stored as evidence of that release.
+    --model-artifact the verdict is signed and stored as evidence of that release.
     """
     folder = find_root(root or Path.cwd())
     release, entry = release_of(engine, model_artifact), known_model(folder, model)
     before = read_run(previous, model) if previous else None
-    _require_sense(url, replay, release, only)
+    _require_sense(url, replay, release, only, tag)
+    signs = signer_of(folder, signer, public_key) if release else None
     if replay:
         run = read_run(replay, model)
     else:
@@ -130,15 +147,18 @@ def gate_run(
                 timeout=timeout,
             )
             run = observe(stack.enter_context(endpoint), entry, plan, stack.enter_context(_bar()))
-    verdict = judge(run, entry, before)
+    verdict = judge(run, entry, before).model_copy(update={"environment": environment})
     if record:
         write_run(record, run)
     if junit_file:
         junit_file.write_text(junit(verdict), encoding="utf-8")
     if html_file:
         html_file.write_text(html(verdict, run, entry, before), encoding="utf-8")
-    layout = Layout(store_of(folder, store))
-    _show(verdict, store_evidence(layout, release, verdict).digest if release else None, json=json)
+    evidence = None
+    if release and signs:
+        layout = Layout(store_of(folder, store))
+        evidence = store_evidence(layout, release, verdict, signs).digest
+    _show(verdict, evidence, json=json)
 
 
 @app.command("compare")
@@ -162,7 +182,11 @@ def gate_schema() -> None:
 
 
 def _require_sense(
-    url: str | None, replay: Path | None, release: Release | None, only: list[str] | None
+    url: str | None,
+    replay: Path | None,
+    release: Release | None,
+    only: list[str] | None,
+    tag: list[str] | None,
 ) -> None:
     """Nothing where the options go together.
 
@@ -187,14 +211,15 @@ def _require_sense(
             found=", ".join(sorted(unknown)),
             next_step="correct the name",
         )
-    if release and (only or replay):
+    parts = {"--only": only, "--tag": tag, "--replay": replay}
+    if release and (given := [name for name, value in parts.items() if value]):
         raise cannot_check(
             "command line",
             "--engine",
             "no evidence of a release",
             wanted="every gate, on a server",
-            found="--only" if only else "--replay",
-            next_step="leave out one of the two",
+            found=", ".join(given),
+            next_step="leave out that, or the release",
         )
 
 

@@ -18,6 +18,7 @@ from tidegate.findings import Finding, TidegateError
 from tidegate.gates.measure import NEVER
 from tidegate.gates.verdict import Measurement, Outcome, Verdict
 from tidegate.oci import short
+from tidegate.promotion.delivery import Delivery
 from tidegate.promotion.history import Record, Standing
 
 OUTCOME_STYLE = {Outcome.PASS: "green", Outcome.HOLD: "yellow", Outcome.FAIL: "red"}
@@ -109,6 +110,22 @@ def history_table(records: list[Record]) -> Table:
     for r in records:
         row = (r.commit[:8], local_time(r.time), r.action, r.environment, r.service)
         table.add_row(*row, str(r.release), short(r.evidence))
+    return table
+
+
+def delivery_table(numbers: list[Delivery], environment: str, days: int) -> Table:
+    """The four numbers of each service."""
+    names = ("service", "deployments", "a week", "lead time", "failed", "restored in")
+    title = f"Delivery to {environment} in {days} days"
+    table = columns(*names, title=title, right=set(names[1:]))
+    for d in numbers:
+        hours = [
+            "-" if value is None else f"{value:.1f} h"
+            for value in (d.lead_time_hours, d.restore_hours)
+        ]
+        failed = "-" if d.failure_rate is None else f"{d.failure_rate:.0%}"
+        row = (d.service, str(d.deployments), f"{d.per_week:.1f}", hours[0], failed, hours[1])
+        table.add_row(*row)
     return table
 
 

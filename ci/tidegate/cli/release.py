@@ -6,43 +6,37 @@ from typing import Annotated
 import typer
 
 from tidegate.catalog.load import find_root, load_valid
-from tidegate.cli.options import Json, Root, Store, store_of
+from tidegate.cli.options import (
+    ArtifactOption,
+    EngineOption,
+    Json,
+    Root,
+    Store,
+    release_of,
+    store_of,
+)
 from tidegate.cli.output import console, history_table, print_json, standing_table
-from tidegate.findings import FindingsError, refuse
-from tidegate.manifests.release import Release
+from tidegate.findings import FindingsError
 from tidegate.manifests.units import find_units
-from tidegate.oci import Layout, Reference
-from tidegate.promotion.git import Repository
+from tidegate.oci import Layout
+from tidegate.promotion.forge import forge_of
+from tidegate.promotion.git import BRANCH, Repository
 from tidegate.promotion.history import records, standing
 from tidegate.promotion.promote import Promotion, Request, promote, rollback
 
-EngineOption = Annotated[
-    str | None, typer.Option("--engine", help="Engine image as name:tag@sha256:<64 hex>.")
-]
-ArtifactOption = Annotated[
-    str | None, typer.Option("--model-artifact", help="Model as name:tag@sha256:<64 hex>.")
-]
 Service = Annotated[str, typer.Argument(help="generator, retriever or reranker.")]
 
 
-def release_of(engine: str | None, model: str | None) -> Release | None:
-    """The release that two options name; None for neither."""
-    if engine is None and model is None:
+def _pull_request(repository: Repository, done: Promotion) -> str | None:
+    """The address of the request for a promotion's branch; None where there is no forge."""
+    forge = forge_of(repository)
+    if forge is None or done.commit is None or done.branch == BRANCH:
         return None
-    try:
-        return Release(Reference.parse(engine or ""), Reference.parse(model or ""))
-    except ValueError as error:
-        raise refuse(
-            "command line",
-            "--engine and --model-artifact",
-            "not a release",
-            wanted="name:tag@sha256:<64 hex> for both",
-            found=str(error),
-            next_step="name both by digest",
-        ) from None
+    subject, _, text = repository.run("log", "-1", "--format=%B", done.commit).partition("\n")
+    return forge.open(done.branch, subject, text.strip())
 
 
-def _tell(done: Promotion, *, json: bool) -> None:
+def _tell(done: Promotion, *, json: bool, url: str | None = None) -> None:
     if json:
         print_json(
             {
@@ -51,12 +45,14 @@ def _tell(done: Promotion, *, json: bool) -> None:
                 "commit": done.commit,
                 "branch": done.branch,
                 "release": done.release.as_dict(),
+                "pull_request": url,
             }
         )
     elif done.commit is None:
         console.print(f"{done.environment} runs {done.service} {done.release} already")
     else:
-        console.print(f"{done.branch}: {done.commit[:8]} {done.service} {done.release}")
+        told = f"{done.branch}: {done.commit[:8]} {done.service} {done.release}"
+        console.print(f"{told} {url}" if url else told, soft_wrap=True)
 
 
 def promote_command(
@@ -69,32 +65,47 @@ def promote_command(
     pull_request: Annotated[
         bool, typer.Option("--pull-request", help="Push a branch for review instead of main.")
     ] = False,
+    despite_rollback: Annotated[
+        bool, typer.Option("--despite-rollback", help="Lift the mark that a rollback left.")
+    ] = False,
     root: Root = None,
     store: Store = None,
     json: Json = False,
 ) -> None:
     """Put a proven release on an environment, by one commit that changes one file.
 
-    The first environment takes the release that --engine, --model-artifact and --evidence name;
-    every other one takes what the environment before it runs.
+    The first environment takes the release that --engine and --model-artifact name; every other
+    one takes what the environment before it runs. The environment's policy.yaml says what
+    evidence it takes and when.
     """
     folder = find_root(root or Path.cwd())
     request = Request(
-        service, to, release_of(engine, model_artifact), evidence, reason, pull_request
+        service,
+        to,
+        release_of(engine, model_artifact),
+        evidence,
+        reason,
+        pull_request,
+        despite_rollback,
     )
-    _tell(promote(Repository(folder), Layout(store_of(folder, store)), request), json=json)
+    repository = Repository(folder)
+    done = promote(repository, Layout(store_of(folder, store)), request)
+    _tell(done, json=json, url=_pull_request(repository, done))
 
 
 def rollback_command(
     service: Service,
     env: Annotated[str, typer.Option(help="The environment to roll back.")],
     reason: Annotated[str, typer.Option(help="Why, for the commit.")] = "rolled back by hand",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put back what the last rollback took away.")
+    ] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
-    """Put back what ran before, by one commit forward; needs git and nothing else."""
+    """Put back the last good release and mark the present one bad; needs git and nothing else."""
     folder = find_root(root or Path.cwd())
-    _tell(rollback(Repository(folder), service, env, reason), json=json)
+    _tell(rollback(Repository(folder), service, env, reason, undo=undo), json=json)
 
 
 def status_command(

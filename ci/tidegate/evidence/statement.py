@@ -1,25 +1,37 @@
-"""In-toto statements (version 1) about a release, stored beside it as an OCI referrer.
+"""In-toto statements (version 1) about a release, signed and stored beside it as OCI referrers.
 
-The statement names both digests of the release as its subjects, so evidence of one release proves
-nothing about another. The verdict is judged again from its numbers whenever it is read. Statements
-are not signed yet: whoever can write to the store can write evidence.
+A statement names both digests of the release as its subjects, so evidence of one release proves
+nothing about another. It is signed, and found from the engine as well as from the model, in the
+form of cosign 3. A verdict is judged again from its numbers whenever it is read.
 """
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
-from tidegate.findings import Finding, FindingsError, refuse
-from tidegate.gates.verdict import Measurement, Outcome, Verdict
+from tidegate.catalog.policy import EvidenceKind
+from tidegate.evidence.kinds import (
+    KIND_OF,
+    MODEL_TYPE,
+    PREDICATE_TYPES,
+    Predicate,
+    made_at,
+    read_verdict,
+    require_pass,
+    utc_text,
+)
+from tidegate.evidence.signing import EvidenceSigner
+from tidegate.evidence.trust import BUNDLE, Signers, verify_bundle
+from tidegate.findings import FindingsError, refuse
+from tidegate.gates.verdict import Verdict
 from tidegate.manifests.release import Release
-from tidegate.oci import EMPTY, MANIFEST, Layout, canonical_json
+from tidegate.oci import EMPTY, MANIFEST, Layout, Reference, canonical_json
 
-STATEMENT = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-VERDICT_TYPE = "https://tidegate.dev/gate-verdict/v1"
+# Read by `cosign tree` and by registries that list referrers.
+CONTENT_KEY = "dev.sigstore.bundle.content"
+PREDICATE_TYPE_KEY = "dev.sigstore.bundle.predicateType"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +43,131 @@ class Evidence:
     verdict: Verdict
 
 
-def statement(release: Release, verdict: Verdict) -> dict[str, Any]:
-    """The in-toto statement that binds a verdict to a release."""
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """One signed statement about a release; `signers` are those who are believed."""
+
+    digest: str
+    kind: EvidenceKind
+    predicate: Predicate
+    made: datetime
+    signers: frozenset[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attestation as JSON-ready data."""
+        return {
+            "digest": self.digest,
+            "kind": self.kind.value,
+            "made": utc_text(self.made),
+            "signers": sorted(self.signers),
+            "predicate": self.predicate,
+        }
+
+
+def statement(
+    release: Release, predicate: Verdict | Predicate, kind: EvidenceKind = EvidenceKind.VERDICT
+) -> dict[str, Any]:
+    """The in-toto statement that binds a verdict, or another predicate, to a release."""
+    if isinstance(predicate, Verdict):
+        predicate = predicate.model_dump(mode="json", by_alias=True)
     return {
         "_type": STATEMENT_TYPE,
         "subject": _subjects(release),
-        "predicateType": VERDICT_TYPE,
-        "predicate": verdict.model_dump(mode="json", by_alias=True),
+        "predicateType": PREDICATE_TYPES[kind],
+        "predicate": predicate,
     }
 
 
-def store(layout: Layout, release: Release, verdict: Verdict) -> Evidence:
-    """Put the statement into the layout as a referrer of the model; returns the evidence."""
-    model = layout.read(release.model.digest)
-    content = layout.add_blob(canonical_json(statement(release, verdict)), STATEMENT)
-    descriptor = layout.add_manifest(
-        artifact_type=STATEMENT,
-        config=layout.add_blob(b"{}", EMPTY),
-        layers=[content],
-        annotations={
-            "org.opencontainers.image.created": verdict.started,
-            "dev.tidegate.predicate-type": VERDICT_TYPE,
-        },
-        subject={"mediaType": MANIFEST, "digest": release.model.digest, "size": len(model)},
-    )
-    return Evidence(descriptor["digest"], release, verdict)
+def store(layout: Layout, release: Release, verdict: Verdict, signer: EvidenceSigner) -> Evidence:
+    """Sign a verdict and put it beside the release; returns the evidence."""
+    digest = attach(layout, release, EvidenceKind.VERDICT, verdict, signer)
+    return Evidence(digest, release, verdict)
 
 
-def verify(layout: Layout, digest: str, release: Release) -> Evidence:
-    """The stored evidence, if it proves this release.
+def attach(
+    layout: Layout,
+    release: Release,
+    kind: EvidenceKind,
+    predicate: Verdict | Predicate,
+    signer: EvidenceSigner,
+) -> str:
+    """Sign a predicate about a release and put it beside both artifacts.
+
+    Returns:
+        The digest of the manifest that refers to the model, which names the evidence.
+
+    Raises:
+        FindingsError: the predicate does not say when it was made.
+        CouldNotCheckError: the store does not hold both artifacts, or nothing can be signed.
+    """
+    said = statement(release, predicate, kind)
+    made = made_at(kind, said["predicate"])
+    if made is None:
+        raise refuse(
+            kind.value,
+            "predicate",
+            "does not say when it was made",
+            wanted="a time with its zone",
+            found="none",
+            next_step="make it with a tool that writes the time",
+        )
+    subjects = [_subject(layout, reference) for reference in (release.engine, release.model)]
+    content = layout.add_blob(signer.bundle(canonical_json(said)), BUNDLE)
+    title = f"{content['digest'].replace(':', '-')}.sigstore.json"
+    layer = content | {"annotations": {"org.opencontainers.image.title": title}}
+    *_, digest = [
+        layout.add_manifest(
+            artifact_type=BUNDLE,
+            config=layout.add_blob(b"{}", EMPTY),
+            layers=[layer],
+            annotations={
+                CONTENT_KEY: "dsse-envelope",
+                PREDICATE_TYPE_KEY: said["predicateType"],
+                "org.opencontainers.image.created": utc_text(made),
+            },
+            subject=subject,
+        )["digest"]
+        for subject in subjects
+    ]
+    return str(digest)
+
+
+def _subject(layout: Layout, reference: Reference) -> dict[str, Any]:
+    size = len(layout.read(reference.digest))
+    return {"mediaType": MANIFEST, "digest": reference.digest, "size": size}
+
+
+def open_attestation(
+    layout: Layout, digest: str, release: Release, signers: Signers
+) -> Attestation:
+    """A stored statement, if it is about this release and signed by somebody who is believed.
 
     Raises:
         CouldNotCheckError: the store does not hold it whole.
-        FindingsError: it is no verdict, is about another release, or does not pass.
+        FindingsError: it is not signed, by another, about another release, or of another kind.
     """
-    data = _read_statement(layout, digest)
+    payload, names = verify_bundle(_read_bundle(layout, digest), signers, file=digest)
+    data = _as_object(payload)
+    kind = KIND_OF.get(str(data.get("predicateType")))
+    if data.get("_type") != STATEMENT_TYPE or kind is None:
+        raise refuse(
+            digest,
+            "statement",
+            "of an unknown type",
+            wanted=f"{STATEMENT_TYPE} of a kind of evidence",
+            found=str(data.get("predicateType", "no statement")),
+            next_step="name the digest that `tidegate evidence show` lists",
+        )
+    _require_subjects(digest, data.get("subject"), release)
+    predicate = data.get("predicate")
+    predicate = predicate if isinstance(predicate, dict) else {}
+    # What has no time of its own is as old as can be.
+    made = made_at(kind, predicate) or datetime.min.replace(tzinfo=UTC)
+    return Attestation(digest, kind, predicate, made, names)
+
+
+def _require_subjects(digest: str, subjects: object, release: Release) -> None:
     wanted = [subject["digest"] for subject in _subjects(release)]
-    subjects = data.get("subject")
     found = [
         subject.get("digest") if isinstance(subject, dict) else subject
         for subject in (subjects if isinstance(subjects, list) else [])
@@ -81,17 +181,27 @@ def verify(layout: Layout, digest: str, release: Release) -> Evidence:
             found=" ".join(str(d) for d in found) or "none",
             next_step="run the gates on this release",
         )
-    try:
-        verdict = Verdict.model_validate_json(json.dumps(data.get("predicate")))
-    except ValidationError as error:
+
+
+def verify(layout: Layout, digest: str, release: Release, signers: Signers) -> Evidence:
+    """The stored verdict, if it proves this release.
+
+    Raises:
+        CouldNotCheckError: the store does not hold it whole.
+        FindingsError: it is no verdict, is about another release, is signed by nobody who is
+            believed, or does not pass.
+    """
+    found = open_attestation(layout, digest, release, signers)
+    if found.kind is not EvidenceKind.VERDICT:
         raise refuse(
             digest,
-            "predicate",
-            "not a verdict",
-            wanted=VERDICT_TYPE,
-            found=f"{error.error_count()} faults",
-            next_step="run the gates again",
-        ) from None
+            "statement",
+            "not a gate verdict",
+            wanted=PREDICATE_TYPES[EvidenceKind.VERDICT],
+            found=PREDICATE_TYPES[found.kind],
+            next_step="name the digest that the gates printed",
+        )
+    verdict = read_verdict(found.predicate, file=digest)
     require_pass(verdict, file=digest)
     return Evidence(digest, release, verdict)
 
@@ -106,61 +216,64 @@ def _subjects(release: Release) -> list[dict[str, Any]]:
     ]
 
 
-def _read_statement(layout: Layout, digest: str) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    kind = "no statement"
-    with suppress(AttributeError, KeyError, IndexError, TypeError, ValueError):  # another shape
+def _as_object(payload: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(payload)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _read_bundle(layout: Layout, digest: str) -> bytes:
+    kind = "no manifest"
+    try:
         manifest = layout.manifest(digest)
         kind = manifest.get("artifactType", kind)
-        if kind == STATEMENT:
-            data = dict(json.loads(layout.read(manifest["layers"][0]["digest"])))
-    if data.get("_type") != STATEMENT_TYPE or data.get("predicateType") != VERDICT_TYPE:
-        raise refuse(
-            digest,
-            "statement",
-            "not a gate verdict",
-            wanted=VERDICT_TYPE,
-            found=str(data.get("predicateType", kind)),
-            next_step="name the digest that the gates printed",
-        )
-    return data
-
-
-def require_pass(verdict: Verdict, *, file: str) -> None:
-    """Nothing for a verdict that passes.
-
-    Raises:
-        FindingsError: one finding for every measurement that does not pass.
-    """
-    if verdict.outcome is Outcome.PASS:
-        return
-    bad = [m for m in verdict.measurements if m.outcome is not Outcome.PASS]
-    if not bad:
-        raise refuse(
-            file,
-            "verdict",
-            "nothing was measured",
-            wanted="measurements",
-            found="none",
-            next_step="add evaluation sets and run the gates",
-        )
-    raise FindingsError(_as_finding(measurement, file) for measurement in bad)
-
-
-def _as_finding(measurement: Measurement, file: str) -> Finding:
-    m = measurement
-    value = "nothing" if m.value is None else f"{m.value:.4g} {m.unit}"
-    return Finding(
-        file=file,
-        object=f"{m.gate}/{m.name}",
-        what=f"gate says {m.outcome}",
-        wanted=f"{m.bound} {m.threshold:.4g} {m.unit} on {m.min_samples} or more samples",
-        found=f"{value} on {m.samples}",
-        next_step="correct the release and run the gates again; nothing was committed",
+        if kind == BUNDLE:
+            (layer,) = manifest["layers"]
+            return layout.read(layer["digest"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass  # another shape
+    raise refuse(
+        digest,
+        "manifest",
+        "not signed evidence",
+        wanted=BUNDLE,
+        found=str(kind),
+        next_step="name the digest that `tidegate evidence show` lists",
     )
 
 
+def stored(layout: Layout, release: Release) -> list[str]:
+    """Digests of the signed statements about a release, in the order of storing.
+
+    A signature over the model's files lies there too; it is about no engine.
+    """
+    found = layout.referrers(release.model.digest, BUNDLE)
+    return [digest for digest in found if predicate_type(layout, digest) != MODEL_TYPE]
+
+
+def predicate_type(layout: Layout, digest: str) -> str | None:
+    """What a stored bundle says it holds; not signed, so good for finding it and no more."""
+    annotations = layout.manifest(digest).get("annotations") or {}
+    return annotations.get(PREDICATE_TYPE_KEY)
+
+
+def attestations(
+    layout: Layout, release: Release, signers: Signers
+) -> tuple[list[Attestation], list[FindingsError]]:
+    """What is believed about a release, oldest first, and why the rest is not."""
+    believed: list[Attestation] = []
+    others: list[FindingsError] = []
+    for digest in stored(layout, release):
+        try:
+            believed.append(open_attestation(layout, digest, release, signers))
+        except FindingsError as error:
+            others.append(error)
+    return sorted(believed, key=lambda one: one.made), others
+
+
 def latest(layout: Layout, release: Release) -> str | None:
-    """Digest of the newest statement about the release's model, if there is one."""
-    found = layout.referrers(release.model.digest, STATEMENT)
+    """Digest of the statement about the release's model that was stored last, if there is one."""
+    found = stored(layout, release)
     return found[-1] if found else None

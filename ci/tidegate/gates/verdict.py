@@ -115,6 +115,8 @@ class Verdict(Strict):
     """Of every random choice: resampling, arrivals, mutations."""
     previous: str | None = None
     """When the run began that this one was compared with."""
+    environment: Name | None = None
+    """Whose live endpoint was measured; none for a server that a pipeline started."""
     measurements: tuple[Measurement, ...]
 
     @property

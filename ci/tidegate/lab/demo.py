@@ -13,6 +13,7 @@ from tidegate.lab.environment import engine_contents, install, pack_engine
 from tidegate.lab.fork import lab_model, make_fork
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_left
+from tidegate.lab.proof import LabKeys, approve, attach_build_evidence, lab_keys
 from tidegate.lab.reporter import Reporter
 from tidegate.lab.server import Server, read_servers, serving, stop
 from tidegate.lab.training_runs import CHAT, DEGRADED, MODELS, pack_model, train
@@ -26,6 +27,8 @@ from tidegate.promotion.promote import Request, merge, promote
 # Server names of the demo, apart from those of `tidegate lab up`.
 PREFIX = "demo-"
 TWIN = f"{PREFIX}degraded"
+# A new engine compiles for its first answers, on a busy machine for more than half a minute.
+FIRST_ANSWER_SECONDS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def run_demo(lab: Lab, reporter: Reporter, *, reuse: bool) -> None:
             servers = stack.enter_context(serving(lab, _wanted(catalog, artifacts)))
             for server in servers.values():
                 reporter.line(f"{server.name} serves {server.model}@{short(server.digest)}")
-        demo = _Demo(lab, reporter, catalog, artifacts, repository)
+        demo = _Demo(lab, reporter, catalog, artifacts, repository, lab_keys(lab))
         demo.promote_all(servers)
         demo.refuse_twin(servers[TWIN])
         demo.show()
@@ -103,19 +106,25 @@ class _Demo:
     catalog: Catalog
     artifacts: Artifacts
     repository: Repository
+    keys: LabKeys
 
     @property
     def layout(self) -> Layout:
         return Layout(self.lab.layout)
 
-    def prove(self, title: str, server: Server, release: Release) -> Evidence:
-        """Run the gates on a server and store what they say about the release it serves."""
+    def prove(
+        self, title: str, server: Server, release: Release, environment: str | None = None
+    ) -> Evidence:
+        """Run the gates on a server, sign what they say about its release, and store it."""
         model = self.catalog.models[server.model]
         limit = max(model.spec.limits.output_tokens, 1)
-        with Endpoint(server.url, model.name, max_tokens=limit) as endpoint:
+        with Endpoint(
+            server.url, model.name, max_tokens=limit, timeout=FIRST_ANSWER_SECONDS
+        ) as endpoint:
             verdict = run_gates(endpoint, model, progress=self.reporter.progress)
+        verdict = verdict.model_copy(update={"environment": environment})
         self.reporter.verdict(title, verdict)
-        return store(self.layout, release, verdict)
+        return store(self.layout, release, verdict, self.keys.pipeline)
 
     def promote_all(self, servers: dict[str, Server]) -> None:
         """Prove every service, then take it through the environments in order."""
@@ -126,16 +135,33 @@ class _Demo:
             with self.reporter.step(f"Gate the {service}"):
                 proven[service] = self.prove(service, server, release)
                 self.reporter.line(f"evidence {proven[service].digest}")
+        with self.reporter.step("Sign what the releases are made of, and the models file by file"):
+            for evidence in proven.values():
+                for line in attach_build_evidence(self.lab, evidence.release, self.keys):
+                    self.reporter.line(line)
         first, *following = self.catalog.ordered_environments()
         with self.reporter.step(f"Commit the releases to {first.metadata.name}"):
             for service, evidence in proven.items():
                 self._promote(first, service, evidence)
         for environment in following:
-            with self.reporter.step(
-                f"Open and merge the promotions to {environment.metadata.name}"
-            ):
+            name = environment.metadata.name
+            if environment is following[-1]:
+                self._prove_again(servers, proven, name)
+            with self.reporter.step(f"Open and merge the promotions to {name}"):
                 for service in proven:
                     self._promote(environment, service, None)
+
+    def _prove_again(
+        self, servers: dict[str, Server], proven: dict[str, Evidence], name: str
+    ) -> None:
+        """What the last environment asks for: staging's own endpoint, and a person's yes."""
+        before = self.catalog.environments[name].spec.promotes_from
+        with self.reporter.step(f"Gate what {before} runs, and approve it for {name}"):
+            for service, evidence in proven.items():
+                server = servers[PREFIX + service]
+                self.prove(f"{service} on {before}", server, evidence.release, before)
+                yes = approve(self.lab, evidence.release, name, "shown in the demo", self.keys)
+                self.reporter.line(f"approval   {yes}")
 
     def _promote(self, environment: Environment, service: str, evidence: Evidence | None) -> None:
         done = promote(

@@ -46,6 +46,16 @@ class Lab:
         return self.home / "oci"
 
     @property
+    def signing_key(self) -> Path:
+        """The key that signs the lab's evidence; only its owner can read it."""
+        return self.home / "keys" / "evidence.pem"
+
+    @property
+    def approver_key(self) -> Path:
+        """The key by which the person at the lab approves."""
+        return self.home / "keys" / "approver.pem"
+
+    @property
     def remote(self) -> Path:
         """The bare git remote."""
         return self.home / "remote.git"

@@ -25,6 +25,10 @@ Username = Annotated[str, Doc("Who pushes to the registry.")]
 Password = Annotated[dagger.Secret, Doc("The registry's password or token.")]
 Key = Annotated[dagger.Secret, Doc("The signing key, as cosign makes it.")]
 KeyPassword = Annotated[dagger.Secret, Doc("The password of the signing key.")]
+EvidenceKey = Annotated[
+    dagger.Secret,
+    Doc("The PEM key that signs evidence; overlays/signers.yaml has its public half."),
+]
 RegistryConfig = Annotated[
     dagger.Secret, Doc("A Docker config.json that may push to the registry; cosign reads no other.")
 ]

@@ -61,6 +61,15 @@ def with_git(
     return container.with_secret_variable("TIDEGATE_GIT_TOKEN", token) if token else container
 
 
+EVIDENCE_KEY = "/keys/evidence.pem"
+
+
+def with_signer(container: dagger.Container, key: dagger.Secret) -> dagger.Container:
+    """The toolbox with the key that signs evidence, in memory only, readable by its user alone."""
+    mounted = container.with_mounted_secret(EVIDENCE_KEY, key)
+    return mounted.with_env_variable("TIDEGATE_SIGNER", f"file:{EVIDENCE_KEY}")
+
+
 def server(
     image: dagger.Container,
     weights: dagger.Directory,
@@ -154,7 +163,7 @@ def same(address: str, pushed: str, served: str) -> str:
 
 def gates(model: str) -> list[str]:
     """The command that runs a model's gates on the service called `engine`."""
-    return [TIDEGATE, "gate", "run", f"http://engine:{PORT}", "--model", model]
+    return [TIDEGATE, "gate", "run", "--url", f"http://engine:{PORT}", "--model", model]
 
 
 def first(service: str) -> list[str]:

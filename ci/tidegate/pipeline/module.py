@@ -13,6 +13,7 @@ from tidegate.pipeline.arguments import (
     CHAT,
     Artifact,
     Author,
+    EvidenceKey,
     Git,
     Gpu,
     Key,
@@ -147,7 +148,7 @@ class Tidegate:
         if api_key:
             toolbox = toolbox.with_secret_variable("TIDEGATE_API_KEY", api_key)
         return await toolbox.with_exec(
-            [TIDEGATE, "gate", "run", url, "--model", model, "--json"]
+            [TIDEGATE, "gate", "run", "--url", url, "--model", model, "--json"]
         ).stdout()
 
     @uncached
@@ -227,6 +228,7 @@ class Tidegate:
         password: Password,
         key: Key,
         key_password: KeyPassword,
+        evidence_key: EvidenceKey,
         registry_config: RegistryConfig,
         git: Git,
         store: Store,
@@ -244,7 +246,8 @@ class Tidegate:
         server = containers.server(login.from_(engine), weights, config, gpu=gpu)
         pair = ["--engine", engine, "--model-artifact", model_artifact, "--store", "/store"]
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
-        bound = toolbox.with_directory("/store", store).with_service_binding("engine", server)
+        signing = containers.with_signer(toolbox, evidence_key)
+        bound = signing.with_directory("/store", store).with_service_binding("engine", server)
         proven = fresh(bound).with_exec([*containers.gates(model), *pair])
         return await proven.with_exec([*containers.first(service), *pair]).stdout()
 

@@ -5,11 +5,14 @@ history is rewritten.
 """
 
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from tidegate.findings import CouldNotCheckError, cannot_check, refuse
 
@@ -29,6 +32,8 @@ _LOCATION = (
     "GIT_WORK_TREE",
 )
 
+Needed = Callable[[str], bool]
+
 
 class GitError(Exception):
     """A git command failed; the text is its error output in one line."""
@@ -45,8 +50,21 @@ class Repository:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def run(self, *arguments: str, cwd: Path | None = None) -> str:
-        """Standard output of a git command; raises GitError."""
+    def run(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        given: str | None = None,
+        errors: str = "replace",
+    ) -> str:
+        """Standard output of a git command; raises GitError.
+
+        Args:
+            arguments: the command without `git`.
+            cwd: where to run it; the checkout if None.
+            given: its standard input.
+            errors: how bytes that are no UTF-8 are read, as old commits may have them.
+        """
         environment = {key: value for key, value in os.environ.items() if key not in _LOCATION}
         # A question would wait for a person that a pipeline does not have.
         environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -55,9 +73,10 @@ class Repository:
                 ["git", *arguments],
                 cwd=cwd or self.path,
                 env=environment,
+                input=given,
                 capture_output=True,
                 encoding="utf-8",
-                errors="replace",  # old commits may be in any encoding
+                errors=errors,
                 check=False,
                 timeout=TIMEOUT_SECONDS,
             )
@@ -109,20 +128,53 @@ class Repository:
             ) from None
 
     @contextmanager
-    def worktree(self, commit: str) -> Iterator[Path]:
-        """A throw-away checkout of `commit`, so that the caller's own files stay untouched."""
-        with tempfile.TemporaryDirectory(prefix="tidegate-") as temporary:
-            path = Path(temporary) / "tree"
-            self.run("worktree", "prune")  # what a killed run left
-            self.run("worktree", "add", "--quiet", "--detach", str(path), commit)
-            try:
-                yield path
-            finally:
-                self.run("worktree", "remove", "--force", str(path))
+    def worktree(self, commit: str, needed: Needed = lambda _: True) -> Iterator[Path]:
+        """A throw-away checkout of `commit`, so that the caller's own files stay untouched.
+
+        Args:
+            commit: what to check out.
+            needed: which files of it; the others are in the index and not on disk.
+        """
+        home = self.git_path("tidegate")
+        home.mkdir(exist_ok=True)
+        self._forget_killed_runs(home)
+        path = Path(tempfile.mkdtemp(dir=home, prefix=f"{os.getpid()}-")) / "tree"
+        try:
+            self.run("worktree", "add", "--quiet", "--detach", "--no-checkout", str(path), commit)
+            self._fill(path, needed)
+            yield path
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            with suppress(GitError):
+                self.run("worktree", "prune")
+
+    def _fill(self, tree: Path, needed: Needed) -> None:
+        """Write the needed files of HEAD; the index knows the others and does not miss them."""
+        self.run("read-tree", "HEAD", cwd=tree)
+        # A name may be in any encoding; it goes back to git as it came.
+        any_name = "surrogateescape"
+        names = self.run("ls-files", "-z", cwd=tree, errors=any_name).split("\0")[:-1]
+        for command, wanted in (("update-index --skip-worktree", False), ("checkout-index", True)):
+            given = "".join(f"{name}\0" for name in names if needed(name) is wanted)
+            self.run(*command.split(), "-z", "--stdin", cwd=tree, given=given, errors=any_name)
+
+    def _forget_killed_runs(self, home: Path) -> None:
+        """Remove the checkouts of processes that are no more."""
+        for left in home.glob("*-*"):
+            if not psutil.pid_exists(int(left.name.partition("-")[0])):
+                shutil.rmtree(left, ignore_errors=True)
+        self.run("worktree", "prune")
+
+    def git_path(self, name: str) -> Path:
+        """A path among git's own files of this clone."""
+        return self.path / self.run("rev-parse", "--git-path", name).strip()
 
     def commit(self, tree: Path, message: str, *files: str) -> str:
         """Commit these files of a worktree, or all that changed; returns the commit."""
         self._require_identity(tree)
+        if files:
+            present = [file for file in files if (tree / file).exists()]
+            self.run("add", "--intent-to-add", "--", *present, cwd=tree)
         what = ("--only", "--", *files) if files else ("--all",)
         self.run("commit", "--quiet", f"--message={message}", *what, cwd=tree)
         return self.run("rev-parse", "HEAD", cwd=tree).strip()

@@ -12,8 +12,10 @@ from tidegate.manifests.units import Unit
 from tidegate.promotion.git import GitError, Repository
 
 TRAILERS = ("Environment", "Service", "Release", "Evidence", "Gates", "Action", "Reason")
-_PREFIX = "Tidegate-"
-_FIELDS = ("%H", "%aI", "%an", "%(trailers:only,unfold)")
+# What a record may have beside these: all the evidence, when the release was built, what is bad.
+MORE_TRAILERS = ("Proof", "Built", "Bad", "Version")
+PREFIX = "Tidegate-"
+_FIELDS = ("%H", "%cI", "%an", "%(trailers:only,unfold)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +32,51 @@ class Record:
     gates: str
     action: str
     reason: str
+    proof: str = ""
+    """Every piece of evidence as `kind=digest`."""
+    built: str = ""
+    """When the release came to be, as its evidence says; ISO 8601."""
+    bad: Release | None = None
+    """The release that a rollback took away and marked."""
+    version: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
         values = {field: getattr(self, field) for field in self.__slots__}
-        return values | {"time": self.time.isoformat(), "release": self.release.as_dict()}
+        return values | {
+            "time": self.time.isoformat(),
+            "release": self.release.as_dict(),
+            "bad": self.bad.as_dict() if self.bad else None,
+        }
 
 
 def trailer_lines(record: dict[str, str]) -> str:
     """The trailer block of a promotion's commit message."""
-    return "\n".join(f"{_PREFIX}{key}: {record[key]}" for key in TRAILERS)
+    lines = [f"{PREFIX}{key}: {record[key]}" for key in TRAILERS]
+    return "\n".join(lines + [f"{PREFIX}{k}: {record[k]}" for k in MORE_TRAILERS if record.get(k)])
 
 
-def records(repository: Repository, ref: str = "HEAD") -> list[Record]:
+def records(
+    repository: Repository, ref: str = "HEAD", *, service: str | None = None, since: str = ""
+) -> list[Record]:
     """Every promotion up to `ref`, newest first, whatever the reader's git configuration.
+
+    Args:
+        repository: a clone with all of its history.
+        ref: up to where to read.
+        service: read this service's alone, which is much faster among many.
+        since: an ancestor of `ref` after which to read.
 
     Raises:
         CouldNotCheckError: there is no such ref, or the clone does not hold all of its history.
     """
     options = ("--topo-order", "--basic-regexp", "--no-show-signature", "-z")
     form = f"--format=tformat:{'%x00'.join(_FIELDS)}"
+    grep = f"--grep=^{PREFIX}Service: {service}$" if service else f"--grep=^{PREFIX}Release: "
+    span = f"{since}..{ref}" if since else ref
     try:
         shallow = repository.run("rev-parse", "--is-shallow-repository").strip() == "true"
-        log = repository.run("log", *options, form, f"--grep=^{_PREFIX}Release: ", ref, "--")
+        log = repository.run("log", *options, form, grep, span, "--")
     except GitError as error:
         raise repository.fault("no history", error, "name a ref that exists") from None
     if shallow:
@@ -71,20 +95,55 @@ def _parse(log: str) -> Iterator[Record]:
     values = log.split("\0")[:-1]  # every value ends with a NUL, which no commit can hold
     for start in range(0, len(values), len(_FIELDS)):
         commit, time, author, trailers = values[start : start + len(_FIELDS)]
-        own = (line for line in trailers.split("\n") if line.startswith(_PREFIX))
-        pairs = (line.removeprefix(_PREFIX).partition(":") for line in own)
+        own = (line for line in trailers.split("\n") if line.startswith(PREFIX))
+        pairs = (line.removeprefix(PREFIX).partition(":") for line in own)
         found = {key: value.strip() for key, _, value in pairs}
         try:
-            release = Release.from_dict(json.loads(found["Release"]))
+            release = _release(found["Release"])
+            bad = _release(found["Bad"]) if "Bad" in found else None
             named = {key.lower(): found[key] for key in TRAILERS if key != "Release"}
         except (KeyError, TypeError, ValueError):
             continue  # a commit that only quotes a trailer is no promotion
-        yield Record(commit, datetime.fromisoformat(time), author, release=release, **named)
+        more = {key.lower(): found[key] for key in MORE_TRAILERS if key in found and key != "Bad"}
+        moment = datetime.fromisoformat(time)
+        yield Record(commit, moment, author, release=release, bad=bad, **named, **more)
+
+
+def _release(line: str) -> Release:
+    return Release.from_dict(json.loads(line))
 
 
 def of_unit(found: list[Record], environment: str, service: str) -> list[Record]:
     """The records of one service in one environment, in the order given."""
     return [r for r in found if (r.environment, r.service) == (environment, service)]
+
+
+def marked_bad(own: list[Record], release: Release) -> Record | None:
+    """The rollback that took a release off a unit, unless it was put back since.
+
+    Args:
+        own: the unit's records, newest first.
+        release: the release in question.
+    """
+    for record in own:
+        if record.release == release:
+            return None
+        if record.bad == release:
+            return record
+    return None
+
+
+def running_since(own: list[Record], release: Release) -> datetime | None:
+    """Since when a unit has run a release without a change; None where no record says it runs.
+
+    A clock that was slow cannot make it earlier than the unit's record before it.
+    """
+    floor = start = current = None
+    for record in reversed(own):
+        floor = max(record.time, floor or record.time)
+        if record.release != current:
+            start, current = floor, record.release
+    return start if current == release else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +178,10 @@ class Standing:
 
 def standing(units: list[Unit], found: list[Record]) -> list[Standing]:
     """What each unit runs, proven by its newest record if that one names the same release."""
+    newest = {(r.environment, r.service): r for r in reversed(found)}
     result = []
     for unit in units:
-        own = of_unit(found, unit.environment.metadata.name, unit.service.metadata.name)
-        proven = own[:1] if own and own[0].release == unit.release else []
-        result.append(Standing(unit, proven[0] if proven else None))
+        record = newest.get((unit.environment.metadata.name, unit.service.metadata.name))
+        proven = record is not None and record.release == unit.release
+        result.append(Standing(unit, record if proven else None))
     return result

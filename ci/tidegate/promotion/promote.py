@@ -1,29 +1,24 @@
-"""Promotion and rollback: one commit that changes one file, or nothing.
+"""Promotion and rollback: one commit that changes one file, or nothing."""
 
-The change is computed in a throw-away checkout of the remote's tip. When another writer is faster
-it is computed again from the new tip, never merged as text and never forced.
-"""
-
-import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tidegate.catalog.load import Catalog, load_valid
-from tidegate.evidence.statement import verify
-from tidegate.findings import cannot_check, refuse
+from tidegate.catalog.load import ENVIRONMENT, PROFILE, Catalog, load_valid
+from tidegate.evidence.proof import Search, prove
+from tidegate.findings import refuse
 from tidegate.manifests.release import ENGINE, MODEL, Release, with_release
 from tidegate.manifests.render import build
 from tidegate.manifests.units import Unit, read_unit
 from tidegate.oci import Layout, short
 from tidegate.promotion import rules
-from tidegate.promotion.git import BRANCH, REMOTE, GitError, Repository, tracking
-from tidegate.promotion.history import trailer_lines
-
-ATTEMPTS = 8
-_BACKOFF_SECONDS = 0.2
+from tidegate.promotion.git import BRANCH, REMOTE, GitError, Needed, Repository, tracking
+from tidegate.promotion.history import Record, of_unit, records, trailer_lines
+from tidegate.promotion.reference import reference_lines
+from tidegate.promotion.version import next_version
+from tidegate.promotion.write import Draft, Written, publish, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +30,10 @@ class Change:
     gates: str
     action: str
     reason: str
+    more: dict[str, str] = field(default_factory=dict)
+    """Further trailers of the record."""
+    reference: Record | None = None
+    """The promotion that brought the release to the environment before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,22 @@ class Promotion:
     branch: str
 
 
-Decide = Callable[[Catalog, Unit], Change]
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a decision looks at: the tip's catalog and unit, and the service's records."""
+
+    catalog: Catalog
+    unit: Unit
+    found: list[Record]
+
+    @property
+    def own(self) -> list[Record]:
+        """The unit's records, newest first."""
+        unit = self.unit
+        return of_unit(self.found, unit.environment.metadata.name, unit.service.metadata.name)
+
+
+Decide = Callable[[Scene], Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,46 +75,94 @@ class Request:
     evidence: str | None = None
     reason: str = "not given"
     pull_request: bool = False
+    despite_rollback: bool = False
+    """Lift the mark that a rollback put on the release."""
 
 
-def promote(repository: Repository, layout: Layout, request: Request) -> Promotion:
+def promote(
+    repository: Repository, layout: Layout, request: Request, *, now: datetime | None = None
+) -> Promotion:
     """Put a release that its evidence proves on an environment.
 
     Args:
         repository: a clean checkout of the fork.
         layout: the store that holds the release's artifacts and evidence.
         request: what to promote, where, and whether on a branch for review.
+        now: the moment that ages, soak times and freezes are measured at.
 
     Raises:
         FindingsError: it may not be promoted; nothing was changed.
         CouldNotCheckError: git, the store or the catalog cannot be used; nothing was changed.
     """
 
-    def decide(catalog: Catalog, unit: Unit) -> Change:
-        release = rules.release_for(catalog, unit, request.release)
-        rules.require_artifact(layout, unit, release)
-        rules.require_pinned_source(unit)
-        named = rules.evidence_for(repository, unit, release, request.evidence)
-        evidence = verify(layout, named, release)
-        rules.require_model(unit, evidence)
-        return Change(
-            release, evidence.digest, evidence.verdict.summary(), "promote", request.reason
-        )
+    def decide(scene: Scene) -> Change:
+        release = rules.release_for(scene.catalog, scene.unit, request.release)
+        if release == scene.unit.release:
+            return Change(release, "", "", "promote", request.reason)
+        return _proven(scene, layout, request, release, now or datetime.now(UTC))
 
     return _write(repository, request, decide)
 
 
-def rollback(repository: Repository, service: str, environment: str, reason: str) -> Promotion:
-    """Put back the release that ran before the present one; needs git and nothing else.
+def _proven(
+    scene: Scene, layout: Layout, request: Request, release: Release, now: datetime
+) -> Change:
+    """The change, if every rule allows it; all that do not are told at once."""
+    unit, own, policy = scene.unit, scene.own, rules.policy_of(scene.catalog, scene.unit)
+    rules.require_all(
+        lambda: rules.require_no_hold(unit),
+        lambda: rules.require_no_freeze(unit, policy, now),
+        lambda: rules.require_not_bad(unit, own, release, lift=request.despite_rollback),
+        lambda: rules.require_artifact(layout, unit, release),
+        lambda: rules.require_pinned_source(unit),
+        lambda: rules.require_record(unit, scene.found, release, request.evidence),
+        lambda: rules.require_soak(unit, policy, scene.found, release, now),
+    )
+    signers = scene.catalog.signers
+    roles = signers.spec.roles if signers else {}
+    search = Search(layout, release, policy, roles, now, unit.model.name)
+    proof = prove(search, request.evidence)
+    built = proof.built()
+    if not request.despite_rollback:
+        rules.require_newer(unit, own, release, built)
+    before = unit.environment.spec.promotes_from
+    earlier = of_unit(scene.found, before, request.service) if before else []
+    version = next_version(scene.found, release)
+    return Change(
+        release,
+        proof.evidence.digest,
+        proof.evidence.verdict.summary(),
+        "promote",
+        request.reason,
+        {"Proof": proof.trailer(), "Built": built.isoformat(), "Version": version},
+        earlier[0] if earlier else None,
+    )
+
+
+def rollback(
+    repository: Repository, service: str, environment: str, reason: str, *, undo: bool = False
+) -> Promotion:
+    """Put back the last good release and mark the present one bad; needs git and nothing else.
+
+    Args:
+        repository: a clean checkout of the fork.
+        service: the service to roll back.
+        environment: where.
+        reason: why, for the commit.
+        undo: put back what the last rollback took away, and lift its mark.
 
     Raises:
-        FindingsError: there is no earlier release on record.
+        FindingsError: there is no earlier good release on record, or no rollback to undo.
     """
 
-    def decide(catalog: Catalog, unit: Unit) -> Change:
-        del catalog
-        record = rules.release_before(repository, unit)
-        return Change(record.release, record.evidence, record.gates, "rollback", reason)
+    def decide(scene: Scene) -> Change:
+        unit, own = scene.unit, scene.own
+        record = rules.last_undone(unit, own) if undo else rules.last_good(unit, own)
+        more = {"Proof": record.proof, "Built": record.built, "Version": record.version}
+        if unit.release and not undo:
+            more["Bad"] = unit.release.to_line()
+        action = "undo" if undo else "rollback"
+        return Change(record.release, record.evidence, record.gates, action, reason, more)
 
     return _write(repository, Request(service, environment, reason=reason), decide)
 
@@ -116,8 +178,9 @@ def merge(repository: Repository, promotion: Promotion) -> Promotion:
         return promotion
     tip = repository.fetch()
     merged = replace(promotion, branch=BRANCH)
+    written = Written(merged, promotion.commit, BRANCH)
     if not repository.contains(tip, promotion.commit) and (
-        not repository.contains(promotion.commit, tip) or _publish(repository, merged, tip) is None
+        not repository.contains(promotion.commit, tip) or publish(repository, written, tip) is None
     ):
         raise refuse(
             promotion.branch,
@@ -134,55 +197,49 @@ def merge(repository: Repository, promotion: Promotion) -> Promotion:
     return merged
 
 
+def needed_for(service: str) -> Needed:
+    """Which files a decision about a service reads: not other services', tests or evaluations."""
+
+    def needed(file: str) -> bool:
+        parts = file.split("/")
+        per_service = parts[0] == "overlays" or parts[:2] == ["base", "services"]
+        deep = len(parts) > 3  # noqa: PLR2004 - place/group/name/file
+        other = deep and per_service and parts[2] not in {service, ENVIRONMENT, PROFILE}
+        evals = deep and parts[0] == "models" and parts[2] == "evals"
+        return not (other or evals or parts[0] == "tests")
+
+    return needed
+
+
 def _write(repository: Repository, request: Request, decide: Decide) -> Promotion:
-    repository.require_clean()
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311 - jitter
-        tip = repository.fetch()
-        try:
-            promotion = _commit(repository, tip, request, decide)
-        except GitError as error:
-            raise repository.fault(
-                "cannot commit",
-                error,
-                "nothing was promoted; run it again once git can commit here",
-            ) from None
-        published = _publish(repository, promotion, tip)
-        if published:
-            repository.fast_forward()
-            return published
-    raise cannot_check(
-        repository.path,
-        "push",
-        "lost every race",
-        wanted="a push that lands",
-        found=f"{ATTEMPTS} lost",
-        next_step="run it again",
-    )
-
-
-def _commit(repository: Repository, tip: str, request: Request, decide: Decide) -> Promotion:
-    """The promotion committed on top of `tip` in a throw-away checkout, not pushed yet."""
-    with repository.worktree(tip) as tree:
+    def compute(tree: Path, tip: str) -> Draft[Change]:
         catalog = load_valid(tree)
+        if request.service not in catalog.services:
+            raise rules.unknown_service(repository, tip, request.environment, request.service)
         unit = read_unit(catalog, request.environment, request.service)
-        change = decide(catalog, unit)
-        commit = None
-        if change.release != unit.release:
-            _edit(tree, unit, change.release)
-            commit = repository.commit(tree, _message(unit, change), unit.file)
-    branch = BRANCH
-    if request.pull_request and commit:
-        # The tip is part of the name: made again on a newer main, it needs no force.
-        parts = (change.release.engine.digest, change.release.model.digest, tip)
-        name = "-".join(map(short, parts))
-        branch = f"promote/{request.environment}/{request.service}/{name}"
-    return Promotion(request.environment, request.service, change.release, commit, branch)
+        found = records(repository, tracking(BRANCH), service=request.service)
+        change = decide(Scene(catalog, unit, found))
+        if change.release == unit.release:
+            return Draft(change)
+        files = {unit.file: _edited(tree, unit, change.release)}
+        message = _message(repository, unit, change)
+        return Draft(change, message, files, _branch(request, change, tip))
+
+    done = write(repository, needed_for(request.service), compute)
+    release = done.outcome.release
+    return Promotion(request.environment, request.service, release, done.commit, done.branch)
 
 
-def _edit(tree: Path, unit: Unit, release: Release) -> None:
-    """Write the release into the unit's file; the rendered difference is the two references."""
+def _branch(request: Request, change: Change, tip: str) -> str:
+    """Main, or a branch whose name holds the tip: made again on a newer main, it needs no force."""
+    if not request.pull_request:
+        return BRANCH
+    parts = (change.release.engine.digest, change.release.model.digest, tip)
+    return f"promote/{request.environment}/{request.service}/{'-'.join(map(short, parts))}"
+
+
+def _edited(tree: Path, unit: Unit, release: Release) -> bytes:
+    """The unit's file with the release; the rendered difference is the two references."""
     path = tree / unit.file
     before = build(tree / unit.folder, name=unit.folder)
     newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
@@ -200,53 +257,22 @@ def _edit(tree: Path, unit: Unit, release: Release) -> None:
             found="another difference",
             next_step="render both and compare",
         )
+    return path.read_bytes()
 
 
-def _message(unit: Unit, change: Change) -> str:
+def _message(repository: Repository, unit: Unit, change: Change) -> str:
     environment, service = unit.environment.metadata.name, unit.service.metadata.name
     subject = f"{change.action}({environment}): {service} {change.release}"
-    return "\n\n".join(
-        [
-            subject,
-            change.reason,
-            trailer_lines(
-                {
-                    "Environment": environment,
-                    "Service": service,
-                    "Release": change.release.to_line(),
-                    "Evidence": change.evidence,
-                    "Gates": change.gates,
-                    "Action": change.action,
-                    "Reason": " ".join(change.reason.split()),
-                }
-            ),
-        ]
-    )
-
-
-def _publish(repository: Repository, promotion: Promotion, tip: str) -> Promotion | None:
-    """Push; None where another writer was faster.
-
-    Hosts word a lost race differently, so the tip decides, not the message; a push whose
-    acknowledgement was lost has landed, and a branch that makes this very change is as good.
-    """
-    if promotion.commit is None:
-        return promotion
-    try:
-        repository.push(promotion.commit, promotion.branch)
-    except GitError as error:
-        moved = repository.fetch() != tip
-        branch = tracking(promotion.branch)
-        if repository.contains(branch, promotion.commit):
-            return promotion
-        if moved:
-            return None
-        same = repository.same_change(branch, promotion.commit)
-        if same:
-            return replace(promotion, commit=same)
-        raise repository.fault(
-            "the remote refused the push",
-            error,
-            "nothing was promoted; check your access and its hooks",
-        ) from None
-    return promotion
+    trailers = {
+        "Environment": environment,
+        "Service": service,
+        "Release": change.release.to_line(),
+        "Evidence": change.evidence,
+        "Gates": change.gates,
+        "Action": change.action,
+        "Reason": " ".join(change.reason.split()),
+    }
+    block = [trailer_lines(trailers | change.more)]
+    if change.reference:
+        block += reference_lines(repository, change.reference.commit)
+    return "\n\n".join([subject, change.reason, "\n".join(block)])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.evidence.samples import PASSING, a_release
+from tests.unit.evidence.samples import PASSING, TRUSTED, a_release
 
 from tidegate.evidence.statement import statement, verify
 from tidegate.findings import Finding, FindingsError
@@ -39,7 +39,7 @@ def refusal(layout: Layout, release: Release) -> Refusal:
 
     def run(digest: str) -> Finding:
         with pytest.raises(FindingsError) as refused:
-            verify(layout, digest, release)
+            verify(layout, digest, release, TRUSTED)
         (finding,) = refused.value.findings
         assert digest == finding.file
         return finding

@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from tidegate.evidence.statement import STATEMENT
+from securesystemslib.signer import CryptoSigner
+
+from tidegate.catalog.policy import SignerIdentity
+from tidegate.evidence.signing import KeySigner
+from tidegate.evidence.trust import BUNDLE
 from tidegate.gates.verdict import Measurement, Verdict
 from tidegate.manifests.release import Release
 from tidegate.oci import EMPTY, MANIFEST, Layout, Reference, canonical_json
@@ -49,16 +53,27 @@ def verdict(*measurements: Measurement, started: str = STARTED) -> Verdict:
 PASSING = verdict(measured())
 
 
+def a_signer(name: str) -> tuple[KeySigner, SignerIdentity]:
+    """A new key, and how a fork says that it is believed."""
+    key = CryptoSigner.generate_ecdsa()
+    return KeySigner(key), SignerIdentity(name=name, public_key=key.public_key.keyval["public"])
+
+
+SIGNER, IDENTITY = a_signer("pipeline")
+OTHER_SIGNER, OTHER_IDENTITY = a_signer("other")
+TRUSTED = (IDENTITY,)
+
+
 def put(
     layout: Layout,
     content: bytes,
     *,
-    artifact_type: str = STATEMENT,
+    artifact_type: str = BUNDLE,
     subject: str | None = None,
     layers: int = 1,
 ) -> str:
     """Bytes stored as evidence is stored, whatever they say; returns the manifest's digest."""
-    layer = layout.add_blob(content, STATEMENT)
+    layer = layout.add_blob(content, BUNDLE)
     about = {"mediaType": MANIFEST, "digest": subject, "size": 1}
     descriptor = layout.add_manifest(
         artifact_type=artifact_type,
@@ -71,5 +86,5 @@ def put(
 
 
 def forged(layout: Layout, statement: dict[str, Any], **changes: object) -> str:
-    """A statement with other fields, stored under its own right digest."""
-    return put(layout, canonical_json(statement | changes))
+    """A statement with other fields, signed by a believed key, under its own right digest."""
+    return put(layout, SIGNER.bundle(canonical_json(statement | changes)))

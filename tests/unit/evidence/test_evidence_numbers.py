@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.unit.evidence.conftest import Refusal
-from tests.unit.evidence.samples import forged, measured, verdict
+from tests.unit.evidence.samples import SIGNER, TRUSTED, forged, measured, verdict
 
 from tidegate.evidence.statement import store, verify
 from tidegate.findings import FindingsError
@@ -58,7 +58,7 @@ def test_numbers_that_still_pass_are_a_pass(
     predicate = json.loads(json.dumps(good["predicate"]))
     predicate["measurements"][0]["value"] = value
 
-    evidence = verify(layout, forged(layout, good, predicate=predicate), release)
+    evidence = verify(layout, forged(layout, good, predicate=predicate), release, TRUSTED)
 
     assert evidence.verdict.measurements[0].value == value
 
@@ -96,7 +96,7 @@ def test_a_verdict_that_does_not_pass_is_refused_with_its_numbers(
     """No data and too little data hold, which is no pass; measurements that pass are not told."""
     mixed = verdict(measured(name="good"), measurement)
 
-    finding = refusal(store(layout, release, mixed).digest)
+    finding = refusal(store(layout, release, mixed, SIGNER).digest)
 
     assert f"answers/facts: {what}; {WANTED}, found {found} - " in str(finding)
 
@@ -104,10 +104,10 @@ def test_a_verdict_that_does_not_pass_is_refused_with_its_numbers(
 def test_every_measurement_that_does_not_pass_is_told(layout: Layout, release: Release) -> None:
     """One finding each, all at once."""
     bad = verdict(measured(0.1, name="a"), measured(name="b"), measured(None, name="c"))
-    stored = store(layout, release, bad)
+    stored = store(layout, release, bad, SIGNER)
 
     with pytest.raises(FindingsError) as refused:
-        verify(layout, stored.digest, release)
+        verify(layout, stored.digest, release, TRUSTED)
 
     assert [finding.object for finding in refused.value.findings] == ["answers/a", "answers/c"]
 
@@ -116,6 +116,6 @@ def test_a_verdict_that_measured_nothing_is_refused(
     layout: Layout, release: Release, refusal: Refusal
 ) -> None:
     """Absence is never a pass."""
-    finding = refusal(store(layout, release, verdict()).digest)
+    finding = refusal(store(layout, release, verdict(), SIGNER).digest)
 
     assert finding.what == "nothing was measured"

@@ -1,12 +1,15 @@
 """Evidence has the form that other tools read, and is found again beside its model."""
 
+import base64
 import json
 
 import pytest
 from tests.unit.evidence.samples import (
     ABSENT,
     PASSING,
+    SIGNER,
     STARTED,
+    TRUSTED,
     a_release,
     measured,
     put,
@@ -14,6 +17,7 @@ from tests.unit.evidence.samples import (
 )
 
 from tidegate.evidence.statement import latest, statement, store, verify
+from tidegate.evidence.trust import BUNDLE
 from tidegate.findings import CouldNotCheckError
 from tidegate.manifests.release import Release
 from tidegate.oci import Layout, Reference
@@ -26,6 +30,7 @@ PREDICATE = {
     "suite": "smoke",
     "seed": 0,
     "previous": None,
+    "environment": None,
     "measurements": [
         {
             "gate": "answers",
@@ -74,16 +79,19 @@ def test_a_statement_holds_numbers_and_no_outcome(layout: Layout) -> None:
     assert "outcome" not in text
 
 
-def test_evidence_is_stored_as_a_referrer_of_the_model(layout: Layout) -> None:
+def test_evidence_is_stored_as_cosign_stores_it(layout: Layout) -> None:
     """OCI 1.1: a manifest with an artifact type, one layer, and the model's descriptor."""
     release = a_release(layout)
 
-    manifest = layout.manifest(store(layout, release, PASSING).digest)
+    manifest = layout.manifest(store(layout, release, PASSING, SIGNER).digest)
 
-    content = layout.read(manifest["layers"][0]["digest"])
-    assert manifest["artifactType"] == "application/vnd.in-toto+json"
-    assert manifest["layers"][0]["mediaType"] == "application/vnd.in-toto+json"
-    assert json.loads(content) == statement(release, PASSING)
+    (layer,) = manifest["layers"]
+    bundle = json.loads(layout.read(layer["digest"]))
+    assert manifest["artifactType"] == layer["mediaType"] == BUNDLE
+    title = f"{layer['digest'].replace(':', '-')}.sigstore.json"
+    assert layer["annotations"] == {"org.opencontainers.image.title": title}
+    payload = base64.b64decode(bundle["dsseEnvelope"]["payload"])
+    assert json.loads(payload) == statement(release, PASSING)
     assert manifest["config"]["mediaType"] == "application/vnd.oci.empty.v1+json"
     assert manifest["subject"] == {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -92,19 +100,22 @@ def test_evidence_is_stored_as_a_referrer_of_the_model(layout: Layout) -> None:
     }
     assert manifest["annotations"] == {
         "org.opencontainers.image.created": STARTED,
-        "dev.tidegate.predicate-type": "https://tidegate.dev/gate-verdict/v1",
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": "https://tidegate.dev/gate-verdict/v1",
     }
 
 
-def test_the_same_verdict_is_the_same_evidence(layout: Layout) -> None:
-    """Its digest depends on release and verdict alone, so storing it again adds nothing."""
+def test_evidence_is_found_from_the_engine_too(layout: Layout) -> None:
+    """`cosign verify-attestation` asks about the image: both artifacts lead to one bundle."""
     release = a_release(layout)
-    once = store(layout, release, PASSING)
-    files = sorted(layout.root.rglob("*"))
+    stored = store(layout, release, PASSING, SIGNER)
 
-    assert once == store(layout, release, PASSING)
-    assert files == sorted(layout.root.rglob("*"))
-    assert [once.digest] == layout.referrers(release.model.digest, "application/vnd.in-toto+json")
+    digests = [release.engine.digest, release.model.digest]
+    from_engine, from_model = [layout.referrers(digest, BUNDLE) for digest in digests]
+
+    layers = [layout.manifest(found[0])["layers"] for found in (from_engine, from_model)]
+    assert from_model == [stored.digest]
+    assert layers[0] == layers[1]
 
 
 def test_evidence_of_a_model_that_is_not_stored_could_not_be_kept(layout: Layout) -> None:
@@ -114,7 +125,7 @@ def test_evidence_of_a_model_that_is_not_stored_could_not_be_kept(layout: Layout
     release = Release(engine, Reference("registry.example/model", "v1", ABSENT))
 
     with pytest.raises(CouldNotCheckError, match="no such blob"):
-        store(layout, release, PASSING)
+        store(layout, release, PASSING, SIGNER)
 
     assert files == sorted(layout.root.rglob("*"))
 
@@ -124,7 +135,7 @@ def test_a_verdict_that_does_not_pass_is_kept_too(value: float | None, layout: L
     """What failed is on record; only promotion needs a pass."""
     release = a_release(layout)
 
-    stored = store(layout, release, verdict(measured(value)))
+    stored = store(layout, release, verdict(measured(value)), SIGNER)
 
     assert latest(layout, release) == stored.digest
 
@@ -132,16 +143,16 @@ def test_a_verdict_that_does_not_pass_is_kept_too(value: float | None, layout: L
 def test_stored_evidence_proves_its_release(layout: Layout) -> None:
     """What is read is what was stored, numbers and all."""
     release = a_release(layout)
-    stored = store(layout, release, PASSING)
+    stored = store(layout, release, PASSING, SIGNER)
 
-    assert stored == verify(Layout(layout.root), stored.digest, release)
+    assert stored == verify(Layout(layout.root), stored.digest, release, TRUSTED)
 
 
 def test_the_latest_evidence_is_the_one_stored_last(layout: Layout) -> None:
     """In the order of storing, not by a clock that may be wrong."""
     release = a_release(layout)
-    first = store(layout, release, PASSING)
-    second = store(layout, release, verdict(measured(), started="2020-01-01T00:00:00Z"))
+    first = store(layout, release, PASSING, SIGNER)
+    second = store(layout, release, verdict(measured(), started="2020-01-01T00:00:00Z"), SIGNER)
 
     assert first.digest != second.digest
     assert latest(layout, release) == second.digest
@@ -150,8 +161,8 @@ def test_the_latest_evidence_is_the_one_stored_last(layout: Layout) -> None:
 def test_other_referrers_and_other_models_have_no_say(layout: Layout) -> None:
     """A signature or a bill of materials beside the model is no statement."""
     release, other = a_release(layout), a_release(layout, model="other")
-    stored = store(layout, release, PASSING)
-    store(layout, other, PASSING)
+    stored = store(layout, release, PASSING, SIGNER)
+    store(layout, other, PASSING, SIGNER)
     put(layout, b"{}", artifact_type="application/spdx+json", subject=release.model.digest)
 
     assert latest(layout, release) == stored.digest

@@ -1,20 +1,24 @@
 """Servers to speak to: a plain one for the client, and stubs that misbehave for the gates."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.conftest import Cli, Ran
 from tests.stub.faults import Behaviour
 from tests.stub.server import Stub as Server
 from tests.stub.server import serving
 
-from tidegate.catalog.load import ModelFolder
+from tidegate.catalog.evals import Questions
+from tidegate.catalog.load import ModelFolder, load_valid
 from tidegate.gates.client import Endpoint
 from tidegate.gates.jobs import Plan
 from tidegate.gates.record import Run
@@ -175,3 +179,38 @@ def seen(endpoint: Callable[[Behaviour], Endpoint]) -> Observe:
         return observe(endpoint(behaviour or Behaviour()), model, plan)
 
     return run
+
+
+GateRun = Callable[..., Ran]
+
+
+def knows(repository: Path) -> Behaviour:
+    """A stub that has read the answers of tiny-chat's facts."""
+    (facts,) = load_valid(repository).models["tiny-chat"].evals
+    assert isinstance(facts.spec, Questions)
+    known = {case.question: case.asserts[0].exact for case in facts.spec.expanded()}
+    return Behaviour(model="tiny-chat", answer=lambda prompt: known.get(prompt) or "no idea at all")
+
+
+@pytest.fixture
+def small(repository: Path) -> Path:
+    """The repository with two models and one set of tiny-chat, so that runs are short."""
+    for folder in (repository / "models").glob("*/"):
+        if folder.name not in {"tiny-chat", "qwen3-8b"}:
+            shutil.rmtree(folder)
+    for path in (repository / "models" / "tiny-chat" / "evals").glob("*.yaml"):
+        if path.stem != "facts":
+            path.unlink()
+    return repository
+
+
+@pytest.fixture
+def run(small: Path, serve: Serve, cli: Cli) -> GateRun:
+    """Runs the gates of tiny-chat on a stub that knows the facts, or on another."""
+
+    def gate(*arguments: str | Path, behaviour: Behaviour | None = None) -> Ran:
+        stub = serve(behaviour or knows(small))
+        fixed = ("--model", "tiny-chat", "--url", stub.url, "--root", small, "--timeout", "1")
+        return cli("gate", "run", *fixed, *arguments)
+
+    return gate

@@ -1,60 +1,22 @@
 """`tidegate gate`: what it prints, writes and exits with, and one line for each bad input."""
 
 import json
-import shutil
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from tests.conftest import ROOT, Cli, Ran
+from tests.conftest import ROOT, Cli
 from tests.stub.faults import Behaviour
-from tests.unit.gates.conftest import Serve
+from tests.unit.gates.conftest import GateRun
 
-from tidegate.catalog.evals import Questions
-from tidegate.catalog.load import load_valid
-
-Run = Callable[..., Ran]
 DIGEST = f"sha256:{'a' * 64}"
 SCHEMA = ROOT / "docs" / "reference" / "verdict.schema.json"
 
 
-def knows(repository: Path) -> Behaviour:
-    """A stub that has read the answers of tiny-chat's facts."""
-    (facts,) = load_valid(repository).models["tiny-chat"].evals
-    assert isinstance(facts.spec, Questions)
-    known = {case.question: case.asserts[0].exact for case in facts.spec.expanded()}
-    return Behaviour(model="tiny-chat", answer=lambda prompt: known.get(prompt) or "no idea at all")
-
-
-@pytest.fixture
-def small(repository: Path) -> Path:
-    """The repository with two models and one set of tiny-chat, so that runs are short."""
-    for folder in (repository / "models").glob("*/"):
-        if folder.name not in {"tiny-chat", "qwen3-8b"}:
-            shutil.rmtree(folder)
-    for path in (repository / "models" / "tiny-chat" / "evals").glob("*.yaml"):
-        if path.stem != "facts":
-            path.unlink()
-    return repository
-
-
-@pytest.fixture
-def run(small: Path, serve: Serve, cli: Cli) -> Run:
-    """Runs the gates of tiny-chat on a stub that knows the facts, or on another."""
-
-    def gate(*arguments: str | Path, behaviour: Behaviour | None = None) -> Ran:
-        stub = serve(behaviour or knows(small))
-        fixed = ("--model", "tiny-chat", "--url", stub.url, "--root", small, "--timeout", "1")
-        return cli("gate", "run", *fixed, *arguments)
-
-    return gate
-
-
-def test_a_passing_release_exits_zero_with_a_table(run: Run) -> None:
+def test_a_passing_release_exits_zero_with_a_table(run: GateRun) -> None:
     """Each number beside its interval, what was wanted, and its samples."""
     ran = run()
 
@@ -64,7 +26,7 @@ def test_a_passing_release_exits_zero_with_a_table(run: Run) -> None:
                            "pass"]  # fmt: skip
 
 
-def test_a_failing_release_exits_one_and_shows_wrong_answers(run: Run) -> None:
+def test_a_failing_release_exits_one_and_shows_wrong_answers(run: GateRun) -> None:
     """With the question, what was wanted and what was found."""
     ran = run(behaviour=Behaviour(model="tiny-chat"))
 
@@ -73,7 +35,7 @@ def test_a_failing_release_exits_one_and_shows_wrong_answers(run: Run) -> None:
     assert "wanted 'The runtime of zevaso is Rust.', found 'you said Before" in ran.out
 
 
-def test_json_is_what_the_published_schema_says(run: Run) -> None:
+def test_json_is_what_the_published_schema_says(run: GateRun) -> None:
     """The schema is committed and versioned by its apiVersion."""
     verdict = json.loads(run("--json").out)
 
@@ -93,7 +55,7 @@ def test_the_committed_schema_is_what_the_code_says(cli: Cli) -> None:
 
 
 def test_a_recorded_run_is_judged_again_without_a_server(
-    run: Run, cli: Cli, small: Path, tmp_path: Path
+    run: GateRun, cli: Cli, small: Path, tmp_path: Path
 ) -> None:
     """The same verdict, and other thresholds give another one."""
     kept = tmp_path / "run.json"
@@ -109,7 +71,7 @@ def test_a_recorded_run_is_judged_again_without_a_server(
     assert (held.code, json.loads(held.out)["outcome"]) == (1, "hold")
 
 
-def test_two_runs_are_compared(run: Run, cli: Cli, small: Path, tmp_path: Path) -> None:
+def test_two_runs_are_compared(run: GateRun, cli: Cli, small: Path, tmp_path: Path) -> None:
     """Exit 0 where the second is no worse, 1 where it lost answers."""
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     run("--record", good)
@@ -124,7 +86,7 @@ def test_two_runs_are_compared(run: Run, cli: Cli, small: Path, tmp_path: Path) 
     assert "was right; wanted" in worse.out
 
 
-def test_a_previous_run_adds_its_comparison(run: Run, tmp_path: Path) -> None:
+def test_a_previous_run_adds_its_comparison(run: GateRun, tmp_path: Path) -> None:
     """In the same verdict, which names when it began."""
     kept = tmp_path / "run.json"
     run("--record", kept)
@@ -134,7 +96,7 @@ def test_a_previous_run_adds_its_comparison(run: Run, tmp_path: Path) -> None:
     assert "facts-drop" in {m["name"] for m in verdict["measurements"]}
 
 
-def test_junit_has_a_case_for_each_number(run: Run, tmp_path: Path) -> None:
+def test_junit_has_a_case_for_each_number(run: GateRun, tmp_path: Path) -> None:
     """CI servers show it; a wrong number is a failure with its examples."""
     file = tmp_path / "gates.xml"
     run("--junit", file, behaviour=Behaviour(model="tiny-chat"))
@@ -149,7 +111,7 @@ def test_junit_has_a_case_for_each_number(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_report_is_whole_and_shows_the_answer_of_the_release_before(
-    run: Run, tmp_path: Path
+    run: GateRun, tmp_path: Path
 ) -> None:
     """No script and nothing from elsewhere; wrong answers beside the former ones."""
     kept, page = tmp_path / "run.json", tmp_path / "report.html"
@@ -176,12 +138,14 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
             "http://127.0.0.1:9",
             "--only",
             "safety",
+            "--tag",
+            "short",
             "--engine",
             f"registry.example/e:1@{DIGEST}",
             "--model-artifact",
             f"registry.example/m:1@{DIGEST}",
         ),
-        "--engine: no evidence of a release; wanted every gate, on a server, found --only",
+        "--engine: no evidence of a release; wanted every gate, on a server, found --only, --tag",
     ),
     "no such run": (("--replay", "/nonexistent"), "recorded run: cannot be read"),
     "no such previous": (("--previous", "/nonexistent"), "recorded run: cannot be read"),
@@ -237,7 +201,7 @@ def test_a_server_that_speaks_no_tls_is_one_line(cli: Cli, small: Path) -> None:
     ],
 )
 def test_a_server_that_cannot_be_judged_is_exit_two(
-    behaviour: Behaviour, said: str, run: Run
+    behaviour: Behaviour, said: str, run: GateRun
 ) -> None:
     """401 and a wrong model name."""
     ran = run(behaviour=behaviour)
@@ -247,7 +211,7 @@ def test_a_server_that_cannot_be_judged_is_exit_two(
 
 
 def test_a_run_of_another_model_is_not_judged(
-    run: Run, cli: Cli, small: Path, tmp_path: Path
+    run: GateRun, cli: Cli, small: Path, tmp_path: Path
 ) -> None:
     """Its answers say nothing about this one."""
     kept = tmp_path / "run.json"
@@ -266,7 +230,7 @@ def test_a_run_of_another_model_is_not_judged(
     ],
 )
 def test_a_wrong_case_file_is_refused_before_anything_is_asked(
-    replace: str, by: str, said: str, run: Run, small: Path
+    replace: str, by: str, said: str, run: GateRun, small: Path
 ) -> None:
     """With the file and the field."""
     behaviour = Behaviour(model="tiny-chat")
@@ -279,7 +243,7 @@ def test_a_wrong_case_file_is_refused_before_anything_is_asked(
     assert behaviour.asked == []
 
 
-def test_a_server_may_call_the_model_otherwise(run: Run) -> None:
+def test_a_server_may_call_the_model_otherwise(run: GateRun) -> None:
     """A gateway has names of its own."""
     behaviour = Behaviour(model="team/chat")
     ran = run("--served-name", "team/chat", behaviour=behaviour)
@@ -288,7 +252,7 @@ def test_a_server_may_call_the_model_otherwise(run: Run) -> None:
     assert {body["model"] for body in behaviour.asked} >= {"team/chat"}
 
 
-def test_one_gate_alone_is_asked_and_judged_alone(run: Run) -> None:
+def test_one_gate_alone_is_asked_and_judged_alone(run: GateRun) -> None:
     """Nothing else holds, and nothing else was asked."""
     behaviour = Behaviour(model="tiny-chat")
     ran = run("--only", "contract", "--json", behaviour=behaviour)

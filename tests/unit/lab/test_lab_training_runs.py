@@ -128,12 +128,12 @@ def test_the_same_files_have_the_same_digest(trained: Lab, tmp_path: Path) -> No
     """Whenever, wherever and by whom they were written."""
     first = pack_model(trained, "tiny-chat")
     other = Lab(tmp_path / "other")
-    for name in ("behaviour", "added"):
-        (other.models / "tiny-chat" / name).parent.mkdir(parents=True, exist_ok=True)
-    copied = other.models / "tiny-chat" / "behaviour"
-    copied.write_bytes((trained.models / "tiny-chat" / "behaviour").read_bytes())
-    copied.chmod(0o600)
-    os.utime(copied, (1, 1))
+    (other.models / "tiny-chat").mkdir(parents=True)
+    for file in sorted((trained.models / "tiny-chat").iterdir(), reverse=True):
+        copied = other.models / "tiny-chat" / file.name
+        copied.write_bytes(file.read_bytes())
+        copied.chmod(0o600)
+        os.utime(copied, (1, 1))
 
     assert pack_model(other, "tiny-chat") == first
     assert str(first) == f"lab.tidegate.invalid/tiny-chat:lab@{first.digest}"
@@ -167,4 +167,5 @@ def test_an_artifact_is_an_image_that_a_cluster_can_mount(trained: Lab, tmp_path
 
     assert manifest["artifactType"] == module.MODEL_TYPE
     assert config["rootfs"] == {"type": "layers", "diff_ids": [layer["digest"]]}
-    assert [path.name for path in (tmp_path / "unpacked").iterdir()] == ["behaviour"]
+    unpacked = sorted(path.name for path in (tmp_path / "unpacked").iterdir())
+    assert unpacked == ["behaviour", "model.safetensors"]

@@ -14,7 +14,8 @@ RELEASE = {
     "service": "generator", "model": "qwen3-8b",
     "model_artifact": f"registry.example/qwen3-8b:1@{DIGEST}", "username": "ci",
     "password": "password-id", "key": "key-id", "key_password": "key-password-id",
-    "registry_config": "config-id", "git": "git-id", "store": "store-id", "token": "token-id",
+    "evidence_key": "evidence-key-id", "registry_config": "config-id", "git": "git-id",
+    "store": "store-id", "token": "token-id",
 }  # fmt: skip
 
 
@@ -140,7 +141,7 @@ async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engin
     assert service["useEntrypoint"] is True
     assert {one["path"] for one in engine.calls("withMountedDirectory")} == {"/model"}
     assert engine.calls("experimentalWithAllGPUs") == []
-    assert [TIDEGATE, "gate", "run", "http://engine:8000", "--model", "tiny-chat"] in (
+    assert [TIDEGATE, "gate", "run", "--url", "http://engine:8000", "--model", "tiny-chat"] in (
         engine.commands()
     )
 
@@ -203,6 +204,19 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
             *("--store", "/store"),
         )
     }
+
+
+async def test_the_gates_of_a_release_sign_their_verdict_with_the_given_key(
+    call: Caller, engine: Engine
+) -> None:
+    """The key is a mounted secret, named by a variable and on no command line."""
+    await call("release", **RELEASE)
+
+    path = "/keys/evidence.pem"
+    mounted = [one["path"] for one in engine.calls("withMountedSecret")]
+    named = {one["name"]: one["value"] for one in engine.calls("withEnvVariable")}
+    assert path in mounted
+    assert named["TIDEGATE_SIGNER"] == f"file:{path}"
 
 
 async def test_what_cannot_be_signed_is_neither_gated_nor_promoted(

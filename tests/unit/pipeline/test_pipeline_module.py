@@ -20,7 +20,9 @@ NEVER_CACHED = {
 }  # fmt: skip
 FUNCTIONS = {"build", "check", "docs", "lint", "render", "test"} | NEVER_CACHED
 CHECKS = {"lint", "check", "test"}
-SECRETS = {"password", "key", "key_password", "registry_config", "token", "api_key"}
+SECRETS = {
+    *("password", "key", "key_password", "evidence_key", "registry_config", "token", "api_key"),
+}
 # What has to be said, because nothing could stand for it.
 REQUIRED = {
     "gate": {"url", "model"},
@@ -30,7 +32,7 @@ REQUIRED = {
     "sign": {"reference", "key", "key_password", "registry_config"},
     "release": {
         *("service", "model", "model_artifact", "username", "password", "key", "key_password"),
-        *("registry_config", "store"),
+        *("evidence_key", "registry_config", "store"),
     },
 }
 

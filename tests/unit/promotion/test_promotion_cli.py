@@ -55,6 +55,7 @@ def test_promote_is_json_for_machines(running: Fork, tidegate: Tidegate) -> None
         "commit": running.tip(done["branch"]),
         "branch": done["branch"],
         "release": running.store.release("v2").as_dict(),
+        "pull_request": None,
     }
     assert done["branch"].startswith("promote/staging/generator/")
     assert running.records()[0].reason == "faster"
@@ -129,7 +130,8 @@ def test_rollback_says_branch_commit_and_release(
 
     ran = tidegate("rollback", "generator", "--env", "dev")
     reason = running.records()[0].reason
-    machine = tidegate("rollback", "generator", "--env", "dev", "--reason", "no", "--json")
+    options = ("--undo", "--reason", "no", "--json")
+    machine = tidegate("rollback", "generator", "--env", "dev", *options)
 
     old, new = running.store.release("v1"), running.store.release("v2")
     first, second = running.records()[1], running.records()[0]
@@ -141,6 +143,7 @@ def test_rollback_says_branch_commit_and_release(
         "commit": second.commit,
         "branch": "main",
         "release": new.as_dict(),
+        "pull_request": None,
     }
 
 

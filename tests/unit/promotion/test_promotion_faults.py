@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_leaves_nothing(forked: Fork, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "write_text", full)
 
-    with forked.untouched(), pytest.raises(OSError, match="No space left"):
+    with forked.untouched(), pytest.raises(CouldNotCheckError, match="found No space left on dev"):
         forked.promote(request)
 
 

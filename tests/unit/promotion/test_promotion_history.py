@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.promotion.conftest import ENVIRONMENTS, MODELS, Fork, write_hook
+from tests.unit.promotion.conftest import ENVIRONMENTS, MODELS, Fork
+from tests.unit.promotion.files import write_hook
 
 from tidegate.findings import CouldNotCheckError
 from tidegate.promotion.git import Repository
@@ -47,6 +48,10 @@ def test_a_record_is_complete_as_data(running: Fork) -> None:
         "gates": "pass 1/1",
         "action": "promote",
         "reason": "not given",
+        "proof": f"verdict={record.evidence}",
+        "built": "2024-01-01T12:00:00+00:00",
+        "bad": None,
+        "version": "1.0.0",
     }
     assert abs(datetime.now(UTC) - record.time).total_seconds() < 3600
 
@@ -161,7 +166,7 @@ def test_a_signed_promotion_is_a_record_where_signatures_are_shown(
         """cat >/dev/null # all of it, else git is told of a broken pipe
         case "$*" in
         *--verify*) echo 'gpg: Good signature' >&2; printf '\\n[GNUPG:] GOODSIG 1 me\\n';;
-        *) echo '[GNUPG:] SIG_CREATED ' >&2
+        *) cat >/dev/null; echo '[GNUPG:] SIG_CREATED ' >&2
            printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nabcd\\n-----END PGP SIGNATURE-----\\n';;
         esac""",
     )

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.promotion.conftest import ENVIRONMENTS, Fork
 
 from tidegate.findings import CouldNotCheckError
-from tidegate.promotion import promote as module
+from tidegate.promotion import write as module
 from tidegate.promotion.git import GitError, Repository
 from tidegate.promotion.promote import Request, promote, rollback
 

@@ -49,15 +49,57 @@ def test_a_rollback_gives_back_the_very_file(running: Fork) -> None:
     assert (running.git.path / FILE).read_bytes() == before
 
 
-def test_rolling_back_a_rollback_returns_to_what_was_left(running: Fork) -> None:
-    """The question is what ran before in time, not which version is lower."""
+def test_rolling_back_twice_goes_further_back(running: Fork) -> None:
+    """What was just found bad is never the good one, however often the button is pressed."""
     running.to_dev("v2")
     running.to_dev("v3")
 
     releases = [roll_back(running).release for _ in range(2)]
 
-    expected = [running.store.release(tag) for tag in ("v2", "v3")]
-    assert releases == expected
+    assert releases == [running.store.release(tag) for tag in ("v2", "v1")]
+    with running.untouched(), pytest.raises(FindingsError, match="only releases that were rolled"):
+        roll_back(running)
+
+
+def test_rolling_back_a_rollback_returns_to_what_was_left(running: Fork) -> None:
+    """It lifts the mark, so that the release may travel and be rolled back again."""
+    before = (running.git.path / FILE).read_bytes()
+    running.to_dev("v2")
+    after = (running.git.path / FILE).read_bytes()
+    roll_back(running)
+
+    undone = rollback(running.git, "generator", "dev", "it was the network", undo=True)
+
+    record = running.records()[0]
+    assert undone.release == running.store.release("v2") == record.release
+    assert (record.action, record.bad) == ("undo", None)
+    assert (running.git.path / FILE).read_bytes() == after
+    assert running.promote(Request("generator", "staging")).release == undone.release
+    assert roll_back(running).release == running.store.release("v1")
+    assert (running.git.path / FILE).read_bytes() == before
+
+
+def test_only_a_rollback_can_be_undone(running: Fork) -> None:
+    """After a promotion there is nothing that somebody took away."""
+    with running.untouched(), pytest.raises(FindingsError, match="no rollback to undo"):
+        rollback(running.git, "generator", "dev", "why not", undo=True)
+
+
+def test_automation_does_not_bring_back_what_was_rolled_back(running: Fork) -> None:
+    """Staging still runs it; production keeps it out until somebody says otherwise."""
+    running.to_dev("v2")
+    running.along("staging", "production")
+    bad = roll_back(running, "production", "answers in the wrong language")
+
+    with running.untouched(), pytest.raises(FindingsError) as refused:
+        running.promote(Request("generator", "production"))
+    lifted = running.promote(Request("generator", "production", despite_rollback=True))
+
+    (finding,) = refused.value.findings
+    assert finding.what == "was rolled back"
+    assert f"by {(bad.commit or '')[:8]}: answers in the wrong language" in finding.found
+    assert lifted.release == running.store.release("v2")
+    assert running.promote(Request("generator", "production")).commit is None
 
 
 @pytest.mark.parametrize(
@@ -72,7 +114,8 @@ def test_with_nothing_to_go_back_to_it_is_refused(running: Fork, service: str, f
 
     assert str(refused.value.findings[0]) == (
         f"overlays/staging/{service}/kustomization.yaml: release: nothing to go back to; "
-        f"wanted an earlier promotion on record, found {found} - promote a release that passes"
+        f"wanted an earlier promotion on record, found {found} - "
+        "promote a release that passes, or `rollback --undo` the last rollback"
     )
 
 

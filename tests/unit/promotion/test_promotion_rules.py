@@ -145,18 +145,17 @@ def test_evidence_about_another_model_is_refused(forked: Fork) -> None:
     line = refusal(forked, request)
 
     assert line == (
-        "overlays/dev/generator/kustomization.yaml: evidence: about another model; "
-        f"wanted {MODELS['generator']}, found {MODELS['retriever']} - "
-        "name the release's model under components first"
+        f"{request.evidence}: model: about another model; wanted {MODELS['generator']}, "
+        f"found {MODELS['retriever']} - name the release's model under components first"
     )
 
 
 def test_no_evidence_is_refused(forked: Fork) -> None:
-    """On dev it has to be named: there is no environment before to have recorded it."""
+    """Nothing in the store is about the release, and absence is never a pass."""
     line = refusal(forked, Request("generator", "dev", forked.store.release()))
 
-    assert "evidence: none for the release; wanted a gate verdict, found none on record" in line
-    assert line.endswith("name it with --evidence")
+    assert "dev/policy.yaml: verdict: evidence is missing; wanted 1 signed by role pipeline" in line
+    assert line.endswith("run the gates with a signer of that role")
 
 
 def test_a_release_that_was_put_on_dev_by_hand_needs_evidence_of_its_own(running: Fork) -> None:

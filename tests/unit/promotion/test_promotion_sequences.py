@@ -40,6 +40,7 @@ class Expected:
     """What should have happened: the tags that each service ran in each environment, in order."""
 
     ran: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    bad: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     log: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def tags(self, service: str, environment: str) -> list[str]:
@@ -49,13 +50,15 @@ class Expected:
     def target(self, action: Action) -> str | None:
         """The tag that the action leads to; None where it must be refused."""
         own = self.tags(action.service, action.environment)
+        bad = self.bad.setdefault((action.service, action.environment), set())
         if action.kind == "rollback":
-            return next((tag for tag in reversed(own) if tag != own[-1]), None)
+            good = (tag for tag in reversed(own) if tag != own[-1] and tag not in bad)
+            return next(good, None)
         rank = ENVIRONMENTS.index(action.environment)
-        if rank == 0:
-            return action.tag
-        before = self.tags(action.service, ENVIRONMENTS[rank - 1])
-        return before[-1] if before else None
+        before = self.tags(action.service, ENVIRONMENTS[rank - 1]) if rank else [action.tag]
+        tag = before[-1] if before else None
+        withdrawn = tag in bad or tag in own
+        return None if withdrawn and tag != own[-1] else tag
 
     def apply(self, action: Action) -> tuple[str, bool] | None:
         """The tag that runs then and whether that takes a commit; None for a refusal."""
@@ -64,6 +67,8 @@ class Expected:
         if tag is None:
             return None
         commits = own[-1:] != [tag]
+        if commits and action.kind == "rollback":
+            self.bad[action.service, action.environment].add(own[-1])
         if commits:
             own.append(tag)
             self.log.append((action.kind, action.service, action.environment, tag))

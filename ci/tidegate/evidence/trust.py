@@ -1,0 +1,138 @@
+"""Whose signatures are believed: checks a Sigstore bundle against keys and identities.
+
+Fail-closed: what is no bundle, names no signer, or cannot be checked is never believed. The hint
+and any key identifier in a bundle are not signed and have no say.
+"""
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate.catalog.policy import SignerIdentity
+from tidegate.findings import cannot_check, refuse
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import SSlibKey
+    from sigstore.models import ClientTrustConfig
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+PAYLOAD = "application/vnd.in-toto+json"
+Signers = tuple[SignerIdentity, ...]
+
+
+def trust_config() -> "ClientTrustConfig":
+    """Whom keyless signatures rest on: $TIDEGATE_SIGSTORE_TRUST, or the public Sigstore.
+
+    Raises:
+        CouldNotCheckError: it cannot be read or fetched.
+    """
+    from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - slow, see the module
+
+    file = os.environ.get("TIDEGATE_SIGSTORE_TRUST")
+    try:
+        if file:
+            return ClientTrustConfig.from_json(Path(file).read_text(encoding="utf-8"))
+        return ClientTrustConfig.production()
+    except Exception as error:  # noqa: BLE001 - it raises what its parsers and clients raise
+        raise cannot_check(
+            file or "sigstore",
+            "trust",
+            "no root of trust",
+            wanted="a client trust configuration",
+            found=" ".join(str(error).split()) or type(error).__name__,
+            next_step="name one in TIDEGATE_SIGSTORE_TRUST, or allow its update",
+        ) from None
+
+
+def public_key(pem: str) -> "SSlibKey":
+    """A public key as PEM writes it; raises ValueError."""
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - slow, see the module
+        load_pem_public_key,
+    )
+    from securesystemslib.signer import SSlibKey  # noqa: PLC0415 - slow, see the module
+
+    return SSlibKey.from_crypto(load_pem_public_key(pem.encode()))
+
+
+def verify_bundle(data: bytes, signers: Signers, *, file: str) -> tuple[bytes, frozenset[str]]:
+    """The statement in a bundle, and the names of all signers whose signature it bears.
+
+    Raises:
+        FindingsError: it is no bundle, or nobody who is believed signed it.
+        CouldNotCheckError: a keyless signature cannot be checked for want of a root of trust.
+    """
+    try:
+        bundle = json.loads(data)
+        envelope = bundle["dsseEnvelope"]
+        (signature,) = envelope["signatures"]
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        sig = base64.b64decode(signature["sig"], validate=True)
+        material = bundle["verificationMaterial"]
+        whole = bundle["mediaType"] == BUNDLE and envelope["payloadType"] == PAYLOAD
+        keyless = "certificate" in material
+    except (AttributeError, KeyError, TypeError, ValueError):
+        whole, keyless, payload, sig = False, False, b"", b""
+    if not whole:
+        raise refuse(
+            file,
+            "bundle",
+            "not signed",
+            wanted=BUNDLE,
+            found="another form",
+            next_step="sign the statement with `tidegate evidence`",
+        )
+    believed = _keyless(data, payload, signers) if keyless else _by_key(payload, sig, signers)
+    if not believed:
+        names = ", ".join(signer.name for signer in signers) or "nobody: the role is empty"
+        raise refuse(
+            file,
+            "signature",
+            "signed by nobody who is believed",
+            wanted=names,
+            found="a certificate of another" if keyless else "another key or another payload",
+            next_step="sign with a key of overlays/signers.yaml, or add its public half there",
+        )
+    return payload, frozenset(believed)
+
+
+def _by_key(payload: bytes, sig: bytes, signers: Signers) -> set[str]:
+    from securesystemslib.dsse import Envelope  # noqa: PLC0415 - slow, see the module
+    from securesystemslib.exceptions import UnverifiedSignatureError  # noqa: PLC0415 - slow
+    from securesystemslib.signer import Signature  # noqa: PLC0415 - slow
+
+    message = Envelope(payload, PAYLOAD, {}).pae()
+    believed = set()
+    for signer in signers:
+        if signer.public_key is None:
+            continue
+        key = public_key(signer.public_key)
+        try:
+            key.verify_signature(Signature(key.keyid, sig.hex()), message)
+        except UnverifiedSignatureError:
+            continue
+        believed.add(signer.name)
+    return believed
+
+
+def _keyless(data: bytes, payload: bytes, signers: Signers) -> set[str]:
+    wanted = [signer for signer in signers if signer.identity is not None]
+    if not wanted:
+        return set()
+    from sigstore.errors import Error  # noqa: PLC0415 - slow, see the module
+    from sigstore.models import Bundle  # noqa: PLC0415 - slow
+    from sigstore.verify import Verifier  # noqa: PLC0415 - slow
+    from sigstore.verify.policy import Identity  # noqa: PLC0415 - slow
+
+    verifier = Verifier(trusted_root=trust_config().trusted_root)
+    believed = set()
+    for signer in wanted:
+        try:
+            policy = Identity(identity=signer.identity or "", issuer=signer.issuer)
+            _, signed = verifier.verify_dsse(Bundle.from_json(data), policy)
+        except (Error, ValueError):
+            continue
+        if signed == payload:
+            believed.add(signer.name)
+    return believed
