@@ -6,7 +6,8 @@ that leads to something is taken as a reference: one too many costs a render, on
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,23 +107,42 @@ def fingerprint(folder: Path) -> str | None:
     return total.hexdigest()
 
 
+def links(root: Path) -> dict[Path, set[Path]]:
+    """What each folder with a kustomization leads to; unreadable ones are left out.
+
+    Rendering says what is wrong with those.
+    """
+    found: dict[Path, set[Path]] = {}
+    for place in _PLACES:
+        for name in NAMES:
+            for path in (root / place).rglob(name):
+                with suppress(OSError, UnicodeDecodeError, YAMLError):
+                    found[path.parent.resolve()] = references(path.parent)
+    return found
+
+
 def find_roots(root: Path) -> list[str]:
     """Folders that render on their own: kustomizations that no other one leads to."""
-    folders = {
-        path.parent.resolve()
-        for place in _PLACES
-        for name in NAMES
-        for path in (root / place).rglob(name)
-    }
-    used: set[Path] = set()
-    whole = []
-    for folder in sorted(folders):
-        file = kustomization_of(folder)
-        try:
-            component = file is None or read_file(file).get("kind") == "Component"
-            used |= references(folder)
-        except (OSError, UnicodeDecodeError, YAMLError):
-            continue  # rendering it says what is wrong
-        if not component:
-            whole.append(folder)
-    return [folder.relative_to(root.resolve()).as_posix() for folder in whole if folder not in used]
+    found = links(root)
+    used = {path for paths in found.values() for path in paths}
+    whole = [folder for folder in sorted(found) if folder not in used and not _component(folder)]
+    return [folder.relative_to(root.resolve()).as_posix() for folder in whole]
+
+
+def _component(folder: Path) -> bool:
+    file = kustomization_of(folder)
+    return file is None or read_file(file).get("kind") == "Component"
+
+
+def find_unused(root: Path, folders: Iterable[str]) -> list[str]:
+    """Folders of base/ that rendering none of these folders reads."""
+    found = links(root)
+    used, waiting = set[Path](), [(root / folder).resolve() for folder in folders]
+    while waiting:
+        folder = waiting.pop()
+        if folder not in used:
+            used.add(folder)
+            waiting += found.get(folder, ())
+    base = (root / "base").resolve()
+    left = (one for one in found if one.is_relative_to(base) and one not in used)
+    return sorted(one.relative_to(root.resolve()).as_posix() for one in left)

@@ -60,16 +60,10 @@ def test_an_example_and_a_cluster_render_by_their_name(name: str, cli: Cli) -> N
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("base/variants/*/")), ids=lambda path: path.name)
-def test_every_variant_is_rendered_by_an_example(path: Path) -> None:
-    """Nothing is shipped that is never rendered, and each says what it is for."""
-    users = [
-        file
-        for file in ROOT.glob("overlays/examples/*/kustomization.yaml")
-        if f"base/variants/{path.name}\n" in file.read_text()
-    ]
+def test_every_variant_says_what_it_is_for(path: Path) -> None:
+    """As a component does; that an example renders it, `tidegate check` demands of both."""
     readme = (path / "README.md").read_text()
 
-    assert users
     assert "## Purpose\n" in readme
     assert "## Usage\n" in readme
 
