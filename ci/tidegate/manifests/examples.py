@@ -43,8 +43,7 @@ def check_example(rendered: Rendered[Folder]) -> list[Finding]:
 
 def _check_namespace(objects: Sequence[Object], file: str) -> Iterator[Finding]:
     for one in objects:
-        wanted = INGRESS if one["kind"] in AT_THE_INGRESS else NAMESPACE
-        wanted = None if one["kind"] in CLUSTER_SCOPED else wanted
+        wanted = _place(one["kind"])
         found = one["metadata"].get("namespace")
         if found != wanted:
             yield Finding(
@@ -55,6 +54,13 @@ def _check_namespace(objects: Sequence[Object], file: str) -> Iterator[Finding]:
                 str(found or "none"),
                 "set `namespace:` of the example",
             )
+
+
+def _place(kind: str) -> str | None:
+    """The namespace that a kind stands in; None for what stands in none."""
+    if kind in CLUSTER_SCOPED:
+        return None
+    return INGRESS if kind in AT_THE_INGRESS else NAMESPACE
 
 
 def _check_open(text: str, file: str) -> Iterator[Finding]:

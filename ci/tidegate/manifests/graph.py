@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,22 @@ def reached(folder: Path) -> set[Path]:
 def references(folder: Path) -> set[Path]:
     """What a folder's kustomization leads to, resolved: files, and other folders."""
     file = kustomization_of(folder)
-    data = read_file(file) if file else {}
+    texts = _texts(file.read_text(encoding="utf-8")) if file else frozenset[str]()
     return {
         path
-        for text in _strings(data)
+        for text in texts
         for part in (text, text.rpartition("=")[2])
-        if _may_be_path(part)
+        # To ask whether it is there is much cheaper than to follow the links on its way.
+        if _may_be_path(part) and (folder / part).exists()
         for path in [(folder / part).resolve()]
-        if path != folder.resolve() and path.exists()
+        if path != folder.resolve()
     }
+
+
+@lru_cache(maxsize=1024)
+def _texts(kustomization: str) -> frozenset[str]:
+    """Every string in a kustomization; most are read once for each folder that they are part of."""
+    return frozenset(_strings(_first(kustomization)))
 
 
 def _may_be_path(text: str) -> bool:
@@ -78,7 +86,11 @@ _LONGEST_NAME = 255  # bytes
 
 def read_file(file: Path) -> dict[str, Any]:
     """A kustomization's data; only its strings matter here, so the fast reader will do."""
-    for data in read_all(file.read_text(encoding="utf-8")):
+    return _first(file.read_text(encoding="utf-8"))
+
+
+def _first(text: str) -> dict[str, Any]:
+    for data in read_all(text):
         return data if isinstance(data, dict) else {}
     return {}
 

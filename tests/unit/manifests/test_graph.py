@@ -89,7 +89,7 @@ def test_a_folder_is_used_by_what_leads_to_it_over_any_number_of_others() -> Non
 def test_nothing_that_is_shipped_is_never_rendered() -> None:
     """Every folder of base/ is part of a unit, an example, a cluster or the platform."""
     units, _ = find_units(load_valid(ROOT))
-    folders = [one.folder for one in (*units, *find_folders(ROOT))]
+    folders = [one.folder for one in units] + [one.folder for one in find_folders(ROOT)]
 
     assert find_unused(ROOT, folders) == []
 
