@@ -1,5 +1,6 @@
 """What a cluster's rendered Argo CD objects promise, beyond what a broken fixture shows."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,19 +74,27 @@ def test_nothing_of_the_platform_is_deleted_without_a_person(cluster: str) -> No
         assert one["spec"]["syncPolicy"] == {"preserveResourcesOnDeletion": True}
 
 
-def test_replicas_and_canary_weights_have_one_writer() -> None:
+def test_replicas_weights_and_routes_of_a_canary_have_one_writer() -> None:
     """Argo CD leaves alone what a scaler and a rollout write, down to the field."""
     spec = objects("production-west", "ApplicationSet")["services"]["spec"]["template"]["spec"]
+    left = {
+        one["kind"]: [*one.get("jsonPointers", []), *one.get("jqPathExpressions", [])]
+        for one in spec["ignoreDifferences"]
+    }
 
-    assert spec["ignoreDifferences"] == [
-        {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]},
-        {"group": "argoproj.io", "kind": "Rollout", "jsonPointers": ["/spec/replicas"]},
-        {
-            "group": "networking.istio.io",
-            "kind": "VirtualService",
-            "jqPathExpressions": [".spec.http[].route[].weight"],
-        },
-    ]
+    assert left.pop("Deployment") == left.pop("Rollout") == ["/spec/replicas"]
+    assert left.pop("DestinationRule") == ['.spec.subsets[].labels["rollouts-pod-template-hash"]']
+    weights, routes = left.pop("VirtualService")
+    assert weights == ".spec.http[].route[].weight"
+    assert left == {}
+    managed = {
+        route["name"]
+        for name in ("production/generator", "examples/shadow")
+        for one in render(Folder(ROOT, f"overlays/{name}")).objects
+        if one["kind"] == "Rollout"
+        for route in one["spec"]["strategy"]["canary"]["trafficRouting"]["managedRoutes"]
+    }
+    assert set(re.findall(r'"([\w-]+)"', routes)) == managed
 
 
 def test_only_production_has_a_change_freeze() -> None:
