@@ -28,19 +28,20 @@ class Name:
 def check_gateways(scopes: Iterable[Scope]) -> Iterator[Finding]:
     """Findings of routes, over all scopes: a gateway is often another folder's."""
     scopes = list(scopes)
-    gateways = {
-        (_group(one), namespace(one), one["metadata"]["name"]): one
-        for scope in scopes
-        for one in scope.of("Gateway")
-    }
+    # Several of one name: each cluster may have its own.
+    gateways: dict[tuple[str, str, str], list[Object]] = {}
+    for scope in scopes:
+        for one in scope.of("Gateway"):
+            key = (_group(one), namespace(one), one["metadata"]["name"])
+            gateways.setdefault(key, []).append(one)
     for scope in scopes:
         for one in scope.of("VirtualService", *_ROUTES):
             for name in _names(one):
-                gateway = gateways.get((name.group, name.namespace, name.name))
-                if gateway is None:
-                    yield _missing(scope, one, name)
+                meant = gateways.get((name.group, name.namespace, name.name), [])
+                if meant:
+                    yield from _check_hosts(scope, one, name, meant)
                 else:
-                    yield from _check_hosts(scope, one, name, gateway)
+                    yield _missing(scope, one, name)
 
 
 def _group(one: Object) -> str:
@@ -71,19 +72,22 @@ def _missing(scope: Scope, one: Object, name: Name) -> Finding:
     )
 
 
-def _check_hosts(scope: Scope, one: Object, name: Name, gateway: Object) -> Iterator[Finding]:
+def _check_hosts(
+    scope: Scope, one: Object, name: Name, meant: Iterable[Object]
+) -> Iterator[Finding]:
     """Hosts that no server of the gateway has are dropped without a word.
 
     A host without a dot is a Service that callers inside the mesh name.
     """
-    served = set(_served(gateway, name.listener, namespace(one)))
+    own = namespace(one)
+    served = {host for gateway in meant for host in _served(gateway, name.listener, own)}
     for host in dig(one, "spec", "hosts") or dig(one, "spec", "hostnames") or []:
         outside = one["kind"] != "VirtualService" or "." in host
         if outside and not any(fnmatchcase(host, pattern) for pattern in served):
             yield scope.fault(
                 title(one),
                 "gateway does not serve the host",
-                wanted=f"one of {', '.join(sorted(served)) or 'none'}, as {title(gateway)} says",
+                wanted=f"one of {', '.join(sorted(served)) or 'none'}, as Gateway/{name.name} says",
                 found=host,
                 next_step="give the route and the gateway the same environment",
             )

@@ -82,6 +82,11 @@ def test_a_host_must_be_one_that_the_gateway_serves_to_the_namespace(
     assert found(virtual("llm", hosts=hosts), gateway(served)) == said
 
 
+def test_one_gateway_of_the_name_that_serves_the_host_is_enough() -> None:
+    """Each cluster may have one of its own, for the environment that it runs."""
+    assert found(virtual("llm"), gateway("*.example.org"), gateway("*.example.com")) == []
+
+
 def test_a_dot_means_the_gateway_s_own_namespace() -> None:
     """So a route of another one cannot take a host."""
     assert found(virtual("b/llm"), gateway("./*.example.com", place="b")) == UNSERVED
