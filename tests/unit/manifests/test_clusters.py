@@ -181,7 +181,7 @@ def test_the_table_of_charts_is_that_of_the_applicationsets() -> None:
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
 
     assert {(row[0].removeprefix("| "), row[1]) for row in rows} == {
-        (element["chart"] or "gateway-api (git)", element["version"]) for element in elements
+        (element["chart"] or f"{element['component']} (git)", element["version"]) for element in elements
     }
 
 
@@ -270,3 +270,28 @@ def test_whatever_an_example_shows_the_services_project_allows() -> None:
     }
 
     assert kinds <= allowed
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_people_log_in_by_single_sign_on_without_a_secret(cluster: str) -> None:
+    """There is no local administrator, and PKCE needs no client secret in git."""
+    settings = objects(cluster, "ConfigMap")["argocd-cm"]["data"]
+    login = YAML(typ="safe").load(settings["oidc.config"])
+
+    assert settings["admin.enabled"] == "false"
+    assert settings["url"] == f"https://argocd.{cluster}.example"
+    assert login["enablePKCEAuthentication"] is True
+    assert "clientSecret" not in login
+    assert "groups" in login["requestedScopes"]  # what policy.csv names
+
+
+def test_the_policy_on_rights_leaves_charts_alone() -> None:
+    """A selector of namespaces does not leave out a ClusterRole, so its binding names kinds."""
+    (binding,) = [
+        one
+        for one in of_kind(folder("policies"), "ValidatingAdmissionPolicyBinding")
+        if one["spec"]["policyName"] == "tidegate-rbac"
+    ]
+    (rule,) = binding["spec"]["matchResources"]["resourceRules"]
+
+    assert sorted(rule["resources"]) == ["rolebindings", "roles"]
