@@ -181,7 +181,8 @@ def test_the_table_of_charts_is_that_of_the_applicationsets() -> None:
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
 
     assert {(row[0].removeprefix("| "), row[1]) for row in rows} == {
-        (element["chart"] or f"{element['component']} (git)", element["version"]) for element in elements
+        (element["chart"] or f"{element['component']} (git)", element["version"])
+        for element in elements
     }
 
 
