@@ -83,6 +83,7 @@ def test_replicas_weights_and_routes_of_a_canary_have_one_writer() -> None:
     }
 
     assert left.pop("Deployment") == left.pop("Rollout") == ["/spec/replicas"]
+    assert left.pop("Service") == ["/spec/selector/rollouts-pod-template-hash"]
     assert left.pop("DestinationRule") == ['.spec.subsets[].labels["rollouts-pod-template-hash"]']
     weights, routes = left.pop("VirtualService")
     assert weights == ".spec.http[].route[].weight"
