@@ -1,5 +1,6 @@
 """Examples are rendered and checked like units, and are no units."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ def test_examples_are_no_units() -> None:
     assert findings == []
     assert EXAMPLES
     assert not {unit.name for unit in units} & set(EXAMPLES)
+
+
+def test_every_example_is_in_the_table_of_examples() -> None:
+    """In the order of their names, and none that is gone."""
+    page = (ROOT / "overlays" / "examples" / "README.md").read_text()
+
+    found = re.findall(r"^\| \[([a-z-]+)\]\(\1/kustomization\.yaml\) \| ", page, re.MULTILINE)
+    assert [f"examples/{name}" for name in found] == EXAMPLES
 
 
 def test_status_does_not_speak_of_examples(repository: Path, cli: Cli) -> None:
