@@ -10,7 +10,10 @@ from tests.e2e.promtool import run, write
 from tests.unit.manifests.building import objects
 
 TESTS = sorted((ROOT / "tests" / "e2e" / "rules").glob("*.yaml"))
-COMPONENTS = ["monitoring", "monitoring-streaming", "monitoring-scaler"]
+COMPONENTS = [
+    "monitoring",
+    *(f"monitoring-{part}" for part in ("presence", "streaming", "scaler")),
+]
 
 
 def groups() -> list[dict[str, Any]]:

@@ -105,11 +105,10 @@ class DiffFormat(StrEnum):
 def _scopes(root: Path) -> list[Scope]:
     """All that a repository renders; raises FindingsError where a part of it would be missing."""
     found = read_manifests(root)
-    scopes, faults = find_scopes(found)
-    missing = [*found.findings, *found.unread, *found.unrendered, *faults]
+    missing = [*found.findings, *found.unread, *found.unrendered]
     if missing:
         raise FindingsError(missing)
-    return scopes
+    return find_scopes(found)
 
 
 def diff(

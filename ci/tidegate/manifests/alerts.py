@@ -1,8 +1,9 @@
-"""What must hold of a unit's alerts: each tells people what to do."""
+"""What must hold of a unit's alerts: each tells people what to do, and none is a false alarm."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tidegate.findings import Finding
 from tidegate.manifests.objects import of
@@ -11,6 +12,7 @@ from tidegate.manifests.units import Unit
 
 RUNBOOKS = "docs/runbooks"
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_ENGINE_ABSENT = re.compile(r"\babsent(_over_time)?\(\s*vllm:")
 
 
 def runbook(alert: str) -> str:
@@ -19,15 +21,19 @@ def runbook(alert: str) -> str:
 
 
 def check_alerts(rendered: Rendered[Unit]) -> Iterator[Finding]:
-    """A finding for every alert whose annotation or file of its runbook is not there."""
+    """A finding for every alert without its runbook, or that fires while the service sleeps."""
+    scalers = of(rendered.objects, "ScaledObject")
+    sleeps = any(one["spec"].get("minReplicaCount") == 0 for one in scalers)
     for one in of(rendered.objects, "PrometheusRule"):
-        for group in one["spec"]["groups"]:
-            for rule in group["rules"]:
-                if "alert" in rule:
-                    yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
+        for rule in (rule for group in one["spec"]["groups"] for rule in group["rules"]):
+            if "alert" not in rule:
+                continue
+            yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
+            if sleeps and _ENGINE_ABSENT.search(rule["expr"]):
+                yield _false_alarm(rule, rendered.unit.file)
 
 
-def _check_runbook(rule: dict[str, dict[str, str]], root: Path, file: str) -> Iterator[Finding]:
+def _check_runbook(rule: dict[str, Any], root: Path, file: str) -> Iterator[Finding]:
     alert = str(rule["alert"])
     wanted = runbook(alert)
     found = (rule.get("annotations") or {}).get("runbook")
@@ -40,3 +46,14 @@ def _check_runbook(rule: dict[str, dict[str, str]], root: Path, file: str) -> It
             "no file" if found == wanted else str(found or "none"),
             "write what it means, how to look and what to do",
         )
+
+
+def _false_alarm(rule: dict[str, Any], file: str) -> Finding:
+    return Finding(
+        file,
+        f"alert {rule['alert']}",
+        "fires whenever the service sleeps",
+        "no alert on absent metrics of an engine that scales to zero",
+        str(rule["expr"]),
+        "take base/components/monitoring-presence out, or keep a replica",
+    )

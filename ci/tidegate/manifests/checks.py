@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tidegate.catalog.checks import check_catalog, offers
-from tidegate.catalog.load import Catalog, load
+from tidegate.catalog.load import NAMESPACE, Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
@@ -28,6 +28,7 @@ from tidegate.manifests.rollouts import check_rollouts
 from tidegate.manifests.routes import check_routes
 from tidegate.manifests.scaling import check_scaling
 from tidegate.manifests.units import Folder, Source, Unit, find_folders, find_units
+from tidegate.manifests.usage import check_usage
 from tidegate.manifests.workloads import check_workloads
 from tidegate.supply.checks import check_supply
 
@@ -73,24 +74,32 @@ def check_manifests(found: Manifests) -> list[Finding]:
     findings += [*_check_clusters(catalog, found.sources), *_check_owners(found.units)]
     if not found.unrendered:
         findings += check_namespaces(catalog.environments.values(), found.beside, found.units)
+    everything: dict[str, Rendered[Source]] = {one.unit.folder: one for one in _all(found)}
     for one in found.beside:
-        findings += _check_beside(one, catalog, found.units)
+        findings += _check_beside(one, catalog, everything)
     findings += check_schemas(root) + check_supply(root)
     if not found.unrendered and not found.unread:
-        findings += _check_generated(root, [*found.units, *found.beside])
+        findings += [
+            *_check_generated(root, _all(found)),
+            *check_usage(catalog, found.sources, found.beside),
+        ]
     return sorted(set(findings))
 
 
+def _all(found: Manifests) -> list[Rendered[Source]]:
+    return [*found.units, *found.beside]
+
+
 def _check_beside(
-    one: Rendered[Folder], catalog: Catalog, units: Sequence[Rendered[Unit]]
+    one: Rendered[Folder], catalog: Catalog, everything: Mapping[str, Rendered[Source]]
 ) -> list[Finding]:
-    match PurePosixPath(one.unit.name).parts[0]:
-        case "clusters":
-            return check_cluster(one, catalog, units)
-        case "examples":
+    match PurePosixPath(one.unit.name).parts:
+        case ("clusters", _):
+            return check_cluster(one, catalog, everything)
+        case ("examples", name) if name != NAMESPACE:
             return check_example(one)
         case _:
-            return []  # a namespace, which is checked with the units that run in it
+            return []  # a namespace, checked with its units, or what the policies look at
 
 
 def _check_generated(root: Path, rendered: Sequence[Rendered[Source]]) -> list[Finding]:

@@ -9,8 +9,16 @@ from tidegate.catalog.load import Catalog
 from tidegate.findings import Finding
 from tidegate.manifests.argocd import NotUnderstoodError, applications
 from tidegate.manifests.objects import title
+from tidegate.manifests.projects import (
+    check_projects,
+    check_wildcards,
+    of_kind,
+    own_repository,
+    paths,
+    sources,
+)
 from tidegate.manifests.render import Rendered
-from tidegate.manifests.units import Folder, Unit
+from tidegate.manifests.units import Folder, Source
 
 Object = Mapping[str, Any]
 
@@ -18,34 +26,40 @@ Object = Mapping[str, Any]
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 # What cannot be made again from git: data, and everything inside a namespace or of a kind.
 _KEPT = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
-_LISTS = ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist")
 
 
 def check_cluster(
-    rendered: Rendered[Folder], catalog: Catalog, units: Sequence[Rendered[Unit]]
+    rendered: Rendered[Folder], catalog: Catalog, everything: Mapping[str, Rendered[Source]]
 ) -> list[Finding]:
-    """All findings of one cluster of the catalog; `units` are those of every environment."""
+    """All findings of one cluster of the catalog; `everything` is what renders, by its folder."""
     file = rendered.unit.file
     name = rendered.unit.folder.removeprefix("clusters/")
     if name not in catalog.clusters:
         return []  # its cluster.yaml has findings of its own
     environment = catalog.clusters[name].spec.environment
-    own = [one for one in units if one.unit.environment.metadata.name == environment]
     folders = _folders(catalog)
-    findings = list(_check_wildcards(rendered.objects, file))
+    findings = list(check_wildcards(rendered.objects, file))
     try:
         generated = _generated(rendered.objects, list(folders))
     except NotUnderstoodError as error:
         return [*findings, _not_understood(file, error)]
+    own = [one for path in paths(generated) for one in [everything.get(path)] if one]
     return [
         *findings,
         *_check_versions(generated, file),
         *_check_policies(generated, file),
-        *_check_projects(generated, rendered.objects, file),
+        *check_projects(generated, rendered.objects, everything, file),
         *_check_services(generated, folders, environment, file),
-        *_check_kinds(rendered.objects, own, file),
         *_check_pruning(own),
     ]
+
+
+def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str]:
+    """The folders of this repository that a cluster's Applications apply, where that is known."""
+    try:
+        return set(paths(_generated(rendered.objects, list(_folders(catalog)))))
+    except NotUnderstoodError:
+        return set()
 
 
 def _folders(catalog: Catalog) -> dict[str, str | None]:
@@ -58,11 +72,6 @@ def _folders(catalog: Catalog) -> dict[str, str | None]:
             place = None if part else environment.spec.namespace
             found[folder.relative_to(catalog.root).as_posix()] = place
     return found
-
-
-def of_kind(objects: Sequence[Object], kind: str) -> list[Object]:
-    """The objects of one kind."""
-    return [one for one in objects if one["kind"] == kind]
 
 
 def _generated(objects: Sequence[Object], folders: Sequence[str]) -> list[Object]:
@@ -91,33 +100,11 @@ def _not_understood(file: str, error: NotUnderstoodError) -> Finding:
     )
 
 
-def _check_wildcards(objects: Sequence[Object], file: str) -> Iterator[Finding]:
-    """No AppProject allows what it does not name."""
-    for project in of_kind(objects, "AppProject"):
-        for key in _LISTS:
-            for entry in project["spec"].get(key) or []:
-                values = [entry] if isinstance(entry, str) else entry.values()
-                if any("*" in value for value in values):
-                    yield Finding(
-                        file,
-                        f"AppProject/{project['metadata']['name']}/{key}",
-                        "project allows by wildcard",
-                        "each one by name",
-                        ", ".join(values),
-                        "name what the project needs",
-                    )
-
-
-def _sources(application: Object) -> list[Object]:
-    spec = application["spec"]
-    return list(spec.get("sources") or [spec["source"]])
-
-
 def _check_versions(generated: Sequence[Object], file: str) -> Iterator[Finding]:
     """A chart, and a folder of another repository, comes in one exact version."""
-    own = _own_repository(generated)
+    own = own_repository(generated)
     for application in generated:
-        for source in _sources(application):
+        for source in sources(application):
             version = str(source.get("targetRevision", "none"))
             if source["repoURL"] != own and not _EXACT.fullmatch(version):
                 yield Finding(
@@ -128,13 +115,6 @@ def _check_versions(generated: Sequence[Object], file: str) -> Iterator[Finding]
                     version,
                     "pin the version that was tried",
                 )
-
-
-def _own_repository(generated: Sequence[Object]) -> str:
-    """The repository of the Application that holds the cluster itself."""
-    return next(
-        (str(_sources(one)[0]["repoURL"]) for one in generated if "kind" in one), "no repository"
-    )
 
 
 def _check_policies(generated: Sequence[Object], file: str) -> Iterator[Finding]:
@@ -164,30 +144,6 @@ def _check_policies(generated: Sequence[Object], file: str) -> Iterator[Finding]
             )
 
 
-def _check_projects(
-    generated: Sequence[Object], objects: Sequence[Object], file: str
-) -> Iterator[Finding]:
-    """Each Application's project is there and allows its sources and its destination."""
-    projects = {one["metadata"]["name"]: one["spec"] for one in of_kind(objects, "AppProject")}
-    for application in generated:
-        spec = application["spec"]
-        project = projects.get(spec["project"], {"sourceRepos": [], "destinations": []})
-        place = {key: spec["destination"].get(key) for key in ("server", "namespace")}
-        wanted = [str(source["repoURL"]) for source in _sources(application)]
-        missing = [url for url in wanted if url not in project["sourceRepos"]]
-        if place not in project["destinations"]:
-            missing.append(f"{place['server']} {place['namespace']}")
-        if missing:
-            yield Finding(
-                file,
-                f"Application/{application['metadata']['name']}",
-                "not allowed by its project",
-                f"sources and destination listed in AppProject/{spec['project']}",
-                ", ".join(missing),
-                "list it in base/argocd, or correct the Application",
-            )
-
-
 def _check_services(
     generated: Sequence[Object], folders: Mapping[str, str | None], environment: str, file: str
 ) -> Iterator[Finding]:
@@ -195,7 +151,7 @@ def _check_services(
     found = Counter(
         (str(source["path"]), application["spec"]["destination"].get("namespace"))
         for application in generated
-        for source in _sources(application)
+        for source in sources(application)
         if str(source.get("path", "")).startswith("overlays/")
     )
     own = f"overlays/{environment}/"
@@ -212,30 +168,7 @@ def _check_services(
             )
 
 
-def _check_kinds(
-    objects: Sequence[Object], own: Sequence[Rendered[Unit]], file: str
-) -> Iterator[Finding]:
-    """The services' project allows every kind that their units render."""
-    allowed = {
-        (entry["group"], entry["kind"])
-        for project in of_kind(objects, "AppProject")
-        if project["metadata"]["name"] == "services"
-        for key in _LISTS[2:]
-        for entry in project["spec"].get(key) or []
-    }
-    rendered = {(_group(item), item["kind"]) for one in own for item in one.objects}
-    for group, kind in sorted(rendered - allowed):
-        yield Finding(
-            file,
-            "AppProject/services",
-            "does not allow a kind of its units",
-            f"{group or 'core'} {kind}",
-            "not listed",
-            "add it to base/argocd/appproject-services.yaml, or take it out of the units",
-        )
-
-
-def _check_pruning(own: Sequence[Rendered[Unit]]) -> Iterator[Finding]:
+def _check_pruning(own: Sequence[Rendered[Source]]) -> Iterator[Finding]:
     """Argo CD asks a person before it deletes what cannot be made again."""
     for one in own:
         for item in (item for item in one.objects if item["kind"] in _KEPT):
@@ -250,8 +183,3 @@ def _check_pruning(own: Sequence[Rendered[Unit]]) -> Iterator[Finding]:
                     options or "none",
                     "annotate it with argocd.argoproj.io/sync-options",
                 )
-
-
-def _group(item: Object) -> str:
-    version = str(item["apiVersion"])
-    return version.rpartition("/")[0]

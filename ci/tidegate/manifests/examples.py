@@ -13,12 +13,15 @@ from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder
 
 NAMESPACE = "llm-examples"
-CLUSTER_SCOPED = ("EC2NodeClass", "Namespace", "NodePool")
+CLUSTER_SCOPED = ("ClusterIssuer", "ClusterSecretStore", "EC2NodeClass", "NodePool")
+# What ends TLS stands with the proxies that do it.
+INGRESS, AT_THE_INGRESS = "istio-ingress", ("Certificate", "Gateway")
 
 # The engine of this repository, also where KServe asks for another name.
 _ENGINES = ("engine", "kserve-container")
 _REFERENCE = re.compile(r"\b(?:image|reference|storageUri): (\S+)")
 _PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}|(oci\+native://)?REPLACE_ME-[a-z-]+")
+_OPEN = re.compile(r"REPLACE_ME_[\w.-]+")
 
 # AWS gives a spot node two minutes from the notice to the end.
 SPOT_TAINT = "tidegate.dev/spot"
@@ -26,11 +29,12 @@ SPOT_NOTICE_SECONDS = 120
 
 
 def check_example(rendered: Rendered[Folder]) -> list[Finding]:
-    """Findings of one example: namespace, images, selectors, drain time, spot nodes."""
+    """Findings of one example: namespace, values, images, selectors, drain time, spot nodes."""
     file = rendered.unit.file
     objects = rendered.objects
     return [
         *_check_namespace(objects, file),
+        *_check_open(rendered.text, file),
         *_check_images(rendered.text, file),
         *check_selectors(objects, file),
         *_check_pods(objects, file),
@@ -39,7 +43,7 @@ def check_example(rendered: Rendered[Folder]) -> list[Finding]:
 
 def _check_namespace(objects: Sequence[Object], file: str) -> Iterator[Finding]:
     for one in objects:
-        wanted = None if one["kind"] in CLUSTER_SCOPED else NAMESPACE
+        wanted = _place(one["kind"])
         found = one["metadata"].get("namespace")
         if found != wanted:
             yield Finding(
@@ -50,6 +54,26 @@ def _check_namespace(objects: Sequence[Object], file: str) -> Iterator[Finding]:
                 str(found or "none"),
                 "set `namespace:` of the example",
             )
+
+
+def _place(kind: str) -> str | None:
+    """The namespace that a kind stands in; None for what stands in none."""
+    if kind in CLUSTER_SCOPED:
+        return None
+    return INGRESS if kind in AT_THE_INGRESS else NAMESPACE
+
+
+def _check_open(text: str, file: str) -> Iterator[Finding]:
+    """What a unit fills in is filled in; artifacts alone are left to whoever copies it."""
+    for value in sorted(set(_OPEN.findall(text))):
+        yield Finding(
+            file,
+            value,
+            "value is left open",
+            "no REPLACE_ME_ in what renders",
+            value,
+            "list ../environment, the model and what else fills it, before what needs it",
+        )
 
 
 def _check_images(text: str, file: str) -> Iterator[Finding]:

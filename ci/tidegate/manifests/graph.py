@@ -6,7 +6,9 @@ that leads to something is taken as a reference: one too many costs a render, on
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +55,22 @@ def reached(folder: Path) -> set[Path]:
 def references(folder: Path) -> set[Path]:
     """What a folder's kustomization leads to, resolved: files, and other folders."""
     file = kustomization_of(folder)
-    data = read_file(file) if file else {}
+    texts = _texts(file.read_text(encoding="utf-8")) if file else frozenset[str]()
     return {
         path
-        for text in _strings(data)
+        for text in texts
         for part in (text, text.rpartition("=")[2])
-        if _may_be_path(part)
+        # To ask whether it is there is much cheaper than to follow the links on its way.
+        if _may_be_path(part) and (folder / part).exists()
         for path in [(folder / part).resolve()]
-        if path != folder.resolve() and path.exists()
+        if path != folder.resolve()
     }
+
+
+@lru_cache(maxsize=1024)
+def _texts(kustomization: str) -> frozenset[str]:
+    """Every string in a kustomization; most are read once for each folder that they are part of."""
+    return frozenset(_strings(_first(kustomization)))
 
 
 def _may_be_path(text: str) -> bool:
@@ -77,7 +86,11 @@ _LONGEST_NAME = 255  # bytes
 
 def read_file(file: Path) -> dict[str, Any]:
     """A kustomization's data; only its strings matter here, so the fast reader will do."""
-    for data in read_all(file.read_text(encoding="utf-8")):
+    return _first(file.read_text(encoding="utf-8"))
+
+
+def _first(text: str) -> dict[str, Any]:
+    for data in read_all(text):
         return data if isinstance(data, dict) else {}
     return {}
 
@@ -106,23 +119,42 @@ def fingerprint(folder: Path) -> str | None:
     return total.hexdigest()
 
 
+def links(root: Path) -> dict[Path, set[Path]]:
+    """What each folder with a kustomization leads to; unreadable ones are left out.
+
+    Rendering says what is wrong with those.
+    """
+    found: dict[Path, set[Path]] = {}
+    for place in _PLACES:
+        for name in NAMES:
+            for path in (root / place).rglob(name):
+                with suppress(OSError, UnicodeDecodeError, YAMLError):
+                    found[path.parent.resolve()] = references(path.parent)
+    return found
+
+
 def find_roots(root: Path) -> list[str]:
     """Folders that render on their own: kustomizations that no other one leads to."""
-    folders = {
-        path.parent.resolve()
-        for place in _PLACES
-        for name in NAMES
-        for path in (root / place).rglob(name)
-    }
-    used: set[Path] = set()
-    whole = []
-    for folder in sorted(folders):
-        file = kustomization_of(folder)
-        try:
-            component = file is None or read_file(file).get("kind") == "Component"
-            used |= references(folder)
-        except (OSError, UnicodeDecodeError, YAMLError):
-            continue  # rendering it says what is wrong
-        if not component:
-            whole.append(folder)
-    return [folder.relative_to(root.resolve()).as_posix() for folder in whole if folder not in used]
+    found = links(root)
+    used = {path for paths in found.values() for path in paths}
+    whole = [folder for folder in sorted(found) if folder not in used and not _component(folder)]
+    return [folder.relative_to(root.resolve()).as_posix() for folder in whole]
+
+
+def _component(folder: Path) -> bool:
+    file = kustomization_of(folder)
+    return file is None or read_file(file).get("kind") == "Component"
+
+
+def find_unused(root: Path, folders: Iterable[str]) -> list[str]:
+    """Folders of base/ that rendering none of these folders reads."""
+    found = links(root)
+    used, waiting = set[Path](), [(root / folder).resolve() for folder in folders]
+    while waiting:
+        folder = waiting.pop()
+        if folder not in used:
+            used.add(folder)
+            waiting += found.get(folder, ())
+    base = (root / "base").resolve()
+    left = (one for one in found if one.is_relative_to(base) and one not in used)
+    return sorted(one.relative_to(root.resolve()).as_posix() for one in left)

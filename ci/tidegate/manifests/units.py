@@ -10,7 +10,11 @@ from ruamel.yaml.error import YAMLError
 from tidegate.catalog.load import ENVIRONMENT, EXAMPLES, NAMESPACE, PROFILE, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
+from tidegate.manifests.graph import find_roots
 from tidegate.manifests.release import Release, read_kustomization, read_release
+
+# What a cluster has of this repository beside its services, by what its files are called.
+PLATFORM = "platform"
 
 
 class Source(Protocol):
@@ -28,18 +32,24 @@ class Source(Protocol):
     def folder(self) -> str:
         """The folder, relative to the repository."""
 
+    @property
+    def file(self) -> str:
+        """Its kustomization, relative to the repository."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A cluster, a namespace, or an example of a way to serve: rendered, checked, not promoted."""
+    """A cluster, a namespace, an example, a part of the platform: rendered, never promoted."""
 
     root: Path
     folder: str
 
     @property
     def name(self) -> str:
-        """`<environment>/namespace`, `examples/<name>` or `clusters/<name>`."""
-        return self.folder.removeprefix("overlays/")
+        """`<environment>/namespace`, `examples/<name>`, `clusters/<name>` or `platform/<name>`."""
+        if self.folder.startswith(("overlays/", "clusters/")):
+            return self.folder.removeprefix("overlays/")
+        return f"{PLATFORM}/{self.folder.removeprefix('base/').replace('/', '-')}"
 
     @property
     def file(self) -> str:
@@ -101,10 +111,16 @@ def _folders(overlays: Path) -> Iterator[Path]:
 
 
 def find_folders(root: Path) -> list[Folder]:
-    """Everything beside the units that is rendered on its own, by name."""
+    """Everything beside the units that is rendered on its own, by its place."""
     patterns = (f"overlays/*/{NAMESPACE}/", f"overlays/{EXAMPLES}/*/", "clusters/*/")
-    found = [path for pattern in patterns for path in root.glob(pattern)]
-    return [Folder(root, path.relative_to(root).as_posix()) for path in sorted(found)]
+    found = {
+        path.relative_to(root).as_posix()
+        for pattern in patterns
+        for path in root.glob(pattern)
+        if path.name not in {ENVIRONMENT, PROFILE}
+    }
+    found |= {name for name in find_roots(root) if not name.startswith(("overlays/", "clusters/"))}
+    return [Folder(root, name) for name in sorted(found)]
 
 
 def read_unit(catalog: Catalog, environment: str, service: str) -> Unit:

@@ -215,7 +215,8 @@ def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator
     spec = one.get("spec") or {}
     selector = dig(spec, "selector", "matchLabels")
     labels = [pod.labels for other in inside for pod in pods(other)]
-    if selector and not any(selector.items() <= found.items() for found in labels):
+    # Where nothing of this repository runs, as beside a chart's controller, nothing can be said.
+    if selector and labels and not any(selector.items() <= found.items() for found in labels):
         yield scope.fault(
             title(one),
             "selects no pod",

@@ -7,17 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tidegate import cache
-from tidegate.findings import Finding, FindingsError
-from tidegate.machine_yaml import read_all
+from tidegate.findings import Finding
 from tidegate.manifests.checks import Manifests, check_manifests, read_manifests
-from tidegate.manifests.graph import find_roots
-from tidegate.manifests.render import build
 from tidegate.manifests.units import Unit
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
 from tidegate.policy.exceptions import accept, read_exceptions
 from tidegate.policy.explain import check_reference
+from tidegate.policy.gateways import check_gateways
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
 from tidegate.policy.promql import check_queries, is_shared, selected
@@ -61,11 +59,11 @@ def inspect(root: Path) -> Inspection:
     """
     found = read_manifests(root)
     policies = read_policies(root)
-    scopes, faults = find_scopes(found)
+    scopes = find_scopes(found)
     judged = [one for scope in scopes for one in check_scope(scope, policies)]
     if malformed := [one for one in judged if one.what == MALFORMED]:
         return Inspection(tuple(scopes), tuple(sorted(malformed)))
-    findings = [*check_manifests(found), *faults, *judged]
+    findings = [*check_manifests(found), *judged]
     findings += check_together(scopes)
     findings += [one for model in found.catalog.models.values() for one in check_objectives(model)]
     findings += [*check_pipelines(root), *check_reference(root)]
@@ -75,24 +73,10 @@ def inspect(root: Path) -> Inspection:
     return Inspection(tuple(scopes), tuple(sorted(left)))
 
 
-def find_scopes(found: Manifests) -> tuple[list[Scope], list[Finding]]:
-    """Every unit and every other folder that renders on its own; units that do not are left out."""
+def find_scopes(found: Manifests) -> list[Scope]:
+    """Every unit and every other folder that renders on its own; what does not is left out."""
     scopes = [of_unit(one.unit, one.objects) for one in found.units]
-    scopes += [Scope(one.unit.folder, one.unit.file, one.objects) for one in found.beside]
-    faults = [*found.unread, *found.unrendered]
-    known = {scope.file for scope in scopes} | {fault.file for fault in faults}
-    findings: list[Finding] = []
-    for folder in find_roots(found.catalog.root):
-        file = f"{folder}/kustomization.yaml"
-        if file in known:
-            continue
-        try:
-            text = build(found.catalog.root / folder, name=folder)
-        except FindingsError as error:
-            findings += error.findings
-        else:
-            scopes.append(Scope(folder, file, tuple(read_all(text))))
-    return scopes, findings
+    return scopes + [Scope(one.unit.folder, one.unit.file, one.objects) for one in found.beside]
 
 
 def of_unit(unit: Unit, objects: tuple[dict[str, object], ...]) -> Scope:
@@ -133,7 +117,11 @@ def judge(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:
 
 def check_together(scopes: list[Scope]) -> list[Finding]:
     """What only shows when every scope is seen: references, and metrics that others define."""
-    return [*check_references(scopes), *_check_shared_metrics(scopes)]
+    return [
+        *check_references(scopes),
+        *check_gateways(scopes),
+        *_check_shared_metrics(scopes),
+    ]
 
 
 def _check_shared_metrics(scopes: list[Scope]) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ def test_the_gateway_apis_gateway_serves_the_same(repository: Path) -> None:
 
 def test_accelerators_are_asked_for_every_counter_that_a_dashboard_shows() -> None:
     """The exporter's own defaults leave some of them out."""
-    rows = (OBSERVABILITY / "dcgm-metrics.csv").read_text().splitlines()
+    rows = (ROOT / "base" / "gpu-counters" / "dcgm-metrics.csv").read_text().splitlines()
     counters = {row.split(",")[0] for row in rows if not row.startswith("#")}
     text = (OBSERVABILITY / "dashboards" / "accelerators.json").read_text()
 

@@ -8,8 +8,10 @@ import pytest
 from tests.conftest import ROOT
 
 from tidegate import cache
+from tidegate.catalog.load import load_valid
 from tidegate.manifests import render
-from tidegate.manifests.graph import find_roots, fingerprint, reached
+from tidegate.manifests.graph import find_roots, find_unused, fingerprint, reached
+from tidegate.manifests.units import find_folders, find_units
 
 UNIT = "overlays/dev/generator"
 
@@ -73,6 +75,23 @@ def test_components_and_used_folders_are_no_roots(repository: Path) -> None:
 
     assert {UNIT, "policies", "base/extra"} <= set(found)
     assert not {"base/engine", "policies/bindings", "base/components/nvidia-gpu"} & set(found)
+
+
+def test_a_folder_is_used_by_what_leads_to_it_over_any_number_of_others() -> None:
+    """A unit's components count, and those that they bring; what no one leads to does not."""
+    unused = find_unused(ROOT, [UNIT])
+
+    used = {"base/engine", "base/services/generator", "base/model", "base/components/monitoring"}
+    assert not used & set(unused)
+    assert {"base/components/rollout", "base/variants/kserve/template"} <= set(unused)
+
+
+def test_nothing_that_is_shipped_is_never_rendered() -> None:
+    """Every folder of base/ is part of a unit, an example, a cluster or the platform."""
+    units, _ = find_units(load_valid(ROOT))
+    folders = [one.folder for one in units] + [one.folder for one in find_folders(ROOT)]
+
+    assert find_unused(ROOT, folders) == []
 
 
 def test_a_folder_is_rendered_once(

@@ -176,3 +176,54 @@ def test_an_expression_that_fails_is_a_refusal() -> None:
     broken = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {}}
 
     assert refused(broken, "pod-restricted")
+
+
+SIDECAR = {
+    "name": "istio-proxy",
+    "image": "docker.io/istio/proxyv2:1.31.0",
+    "restartPolicy": "Always",
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "runAsGroup": 1337,
+        "runAsNonRoot": True,
+        "runAsUser": 1337,
+    },
+}
+
+
+def injected(container: dict[str, Any], kind: str = "Pod") -> dict[str, Any]:
+    """The sound pod with a container beside the engine, as a pod or as a Deployment's template."""
+    template = copy.deepcopy(TEMPLATE)
+    template["spec"].setdefault("initContainers", []).append(container)
+    if kind == "Pod":
+        return {"apiVersion": "v1", "kind": "Pod", **template}
+    return {"apiVersion": "apps/v1", "kind": kind, "spec": {"template": template}}
+
+
+def test_a_pod_may_start_with_the_sidecar_that_istio_adds() -> None:
+    """It runs as user 1337 from an image by tag; the policies look at pods after it was added."""
+    assert not refused(injected(SIDECAR), *ON_PODS)
+
+
+ON_PODS = ("pod-baseline", "pod-restricted", "pod-hardening", "images")
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        SIDECAR | {"image": "docker.io/other/proxyv2:1.31.0"},
+        SIDECAR | {"name": "helper"},
+        SIDECAR | {"securityContext": {"privileged": True}},
+    ],
+)
+def test_nothing_else_gets_in_as_a_sidecar(container: dict[str, Any]) -> None:
+    """Another image, another name, or more rights."""
+    assert refused(injected(container), *ON_PODS)
+
+
+def test_a_sidecar_that_a_commit_brings_is_held_to_every_rule() -> None:
+    """What Istio adds is added to pods, never to what is written down."""
+    assert refused(injected(SIDECAR, "Deployment"), *ON_PODS)

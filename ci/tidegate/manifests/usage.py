@@ -1,0 +1,38 @@
+"""Nothing is shipped that is never rendered, and nothing is rendered that no cluster applies."""
+
+from collections.abc import Iterator, Sequence
+
+from tidegate.catalog.load import Catalog
+from tidegate.findings import Finding
+from tidegate.manifests.clusters import applied
+from tidegate.manifests.graph import find_unused
+from tidegate.manifests.render import Rendered
+from tidegate.manifests.units import PLATFORM, Folder, Unit
+
+
+def check_usage(
+    catalog: Catalog, units: Sequence[Unit], beside: Sequence[Rendered[Folder]]
+) -> Iterator[Finding]:
+    """Findings of folders of base/ that no unit uses, and of the platform's that no cluster has."""
+    used = [*(one.folder for one in units), *(one.unit.folder for one in beside)]
+    for folder in find_unused(catalog.root, used):
+        yield Finding(
+            f"{folder}/kustomization.yaml",
+            "component",
+            "never rendered",
+            "a unit or an example that lists it",
+            "none",
+            "list it in one, add an example under overlays/examples, or delete it",
+        )
+    clusters = [one for one in beside if one.unit.folder.startswith("clusters/")]
+    somewhere = {path for one in clusters for path in applied(one, catalog)}
+    for one in beside:
+        if one.unit.name.startswith(f"{PLATFORM}/") and one.unit.folder not in somewhere:
+            yield Finding(
+                one.unit.file,
+                "folder",
+                "applied to no cluster",
+                "an Application that names it",
+                "none",
+                "list it in base/argocd/applicationset-platform.yaml, or delete it",
+            )
