@@ -15,6 +15,9 @@ from yaml import YAMLError
 from tidegate.machine_yaml import read_all
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# What these keys name is part of the result, wherever it is; other strings may be no paths.
+_LISTS = ("resources", "components", "bases")
+_REMOTE = ("http://", "https://")
 # Where rendered folders live.
 _PLACES = ("base", "clusters", "models", "overlays", "policies")
 
@@ -25,7 +28,7 @@ def kustomization_of(folder: Path) -> Path | None:
 
 
 def reached(folder: Path) -> set[Path]:
-    """Every file that rendering a folder may read, resolved.
+    """Every file that rendering a folder may read, resolved; what is not here among them.
 
     Raises:
         OSError, UnicodeDecodeError, YAMLError: a kustomization cannot be read.
@@ -51,17 +54,20 @@ def reached(folder: Path) -> set[Path]:
 
 
 def references(folder: Path) -> set[Path]:
-    """What a folder's kustomization leads to, resolved: files, and other folders."""
+    """What a folder's kustomization leads to, resolved: files, other folders, what is not here."""
     file = kustomization_of(folder)
     data = read_file(file) if file else {}
-    return {
+    listed = {text for key in _LISTS for text in _strings(data.get(key))}
+    # As Kustomize does: `..` is taken from the text before any link is followed.
+    found = {
         path
         for text in _strings(data)
         for part in (text, text.rpartition("=")[2])
         if _may_be_path(part)
-        for path in [(folder / part).resolve()]
-        if path != folder.resolve() and path.exists()
+        for path in [Path(os.path.normpath(folder / part))]
+        if part in listed or part.startswith(_REMOTE) or os.path.lexists(path)
     }
+    return {path.resolve() for path in found} - {folder.resolve()}
 
 
 def _may_be_path(text: str) -> bool:
@@ -94,7 +100,7 @@ def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
 
 
 def fingerprint(folder: Path) -> str | None:
-    """A digest of everything that a folder is rendered from; None where it cannot be told."""
+    """A digest of all that a folder is rendered from; None where that cannot be told or had."""
     try:
         files = sorted((path, path.read_bytes()) for path in reached(folder))
     except (OSError, UnicodeDecodeError, YAMLError):

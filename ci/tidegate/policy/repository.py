@@ -1,6 +1,5 @@
 """The whole check of a repository: the catalog, the manifests, the policies, the exceptions."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,17 +101,10 @@ def of_unit(unit: Unit, objects: tuple[dict[str, object], ...]) -> Scope:
 
 def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     """What one scope shows on its own; remembered until anything it depends on changes."""
-    key = json.dumps(
-        [
-            scope.name,
-            scope.file,
-            scope.namespace,
-            scope.objects,
-            [policy.text for policy in policies],
-            scope.model and [scope.model.spec.model_dump(mode="json"), scope.model.engine],
-        ],
-        default=str,
-    )
+    model = scope.model and (scope.model.name, scope.model.spec.model_dump(), scope.model.engine)
+    texts = [policy.text for policy in policies]
+    # Not JSON, in which the key 1 and the key "1" are one.
+    key = repr((scope.name, scope.file, scope.namespace, scope.objects, texts, model))
     known = cache.read("verdict", key, list)
     if known is not None:
         return [Finding(*fields) for fields in known]
