@@ -73,6 +73,12 @@ def differing(seed: int, folder: Path, warm: Path, monkeypatch: pytest.MonkeyPat
     return []
 
 
+@pytest.fixture(autouse=True)
+def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a rendering took too long is no difference."""
+    monkeypatch.setattr(render, "RENDER_TIMEOUT_SECONDS", 900)
+
+
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that remembers all rounds, so that what comes back is not checked again."""
