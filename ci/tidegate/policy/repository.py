@@ -15,7 +15,7 @@ from tidegate.manifests.units import Unit
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
-from tidegate.policy.exceptions import accept, read_exceptions
+from tidegate.policy.exceptions import accept, check_labels, read_exceptions
 from tidegate.policy.explain import check_reference
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
@@ -68,8 +68,10 @@ def inspect(root: Path) -> Inspection:
     findings += check_together(scopes)
     findings += [one for model in found.catalog.models.values() for one in check_objectives(model)]
     findings += [*check_pipelines(root), *check_reference(root)]
-    exceptions = read_exceptions(root, findings)
-    left = accept(_once(findings), exceptions, today=datetime.now(tz=UTC).date())
+    exceptions, today = read_exceptions(root, findings), datetime.now(tz=UTC).date()
+    said = _once(findings)
+    left = accept(said, exceptions, today=today)
+    left += check_labels(scopes, said, exceptions, policies, today=today)
     cache.prune()
     return Inspection(tuple(scopes), tuple(sorted(left)))
 
