@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import of
+from tidegate.manifests.objects import dig, of
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -21,8 +21,8 @@ def runbook(alert: str) -> str:
 def check_alerts(rendered: Rendered[Unit]) -> Iterator[Finding]:
     """A finding for every alert whose annotation or file of its runbook is not there."""
     for one in of(rendered.objects, "PrometheusRule"):
-        for group in one["spec"]["groups"]:
-            for rule in group["rules"]:
+        for group in dig(one, "spec", "groups") or []:
+            for rule in group.get("rules") or []:
                 if "alert" in rule:
                     yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
 

@@ -8,7 +8,6 @@ from typing import Any
 from tidegate.catalog.load import Catalog
 from tidegate.findings import Finding
 from tidegate.manifests.argocd import NotUnderstoodError, applications
-from tidegate.manifests.objects import title
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder, Unit
 
@@ -16,8 +15,6 @@ Object = Mapping[str, Any]
 
 # A chart's version or a tag: three numbers, nothing that a registry may resolve in two ways.
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
-# What cannot be made again from git: data, and everything inside a namespace or of a kind.
-_KEPT = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
 _LISTS = ("sourceRepos", "destinations", "clusterResourceWhitelist", "namespaceResourceWhitelist")
 
 
@@ -44,7 +41,6 @@ def check_cluster(
         *_check_projects(generated, rendered.objects, file),
         *_check_services(generated, folders, environment, file),
         *_check_kinds(rendered.objects, own, file),
-        *_check_pruning(own),
     ]
 
 
@@ -233,23 +229,6 @@ def _check_kinds(
             "not listed",
             "add it to base/argocd/appproject-services.yaml, or take it out of the units",
         )
-
-
-def _check_pruning(own: Sequence[Rendered[Unit]]) -> Iterator[Finding]:
-    """Argo CD asks a person before it deletes what cannot be made again."""
-    for one in own:
-        for item in (item for item in one.objects if item["kind"] in _KEPT):
-            annotations = item["metadata"].get("annotations", {})
-            options = annotations.get("argocd.argoproj.io/sync-options", "")
-            if not {"Prune=confirm", "Delete=confirm"} <= set(options.split(",")):
-                yield Finding(
-                    one.unit.file,
-                    title(item),
-                    "may be deleted without a person",
-                    "Prune=confirm,Delete=confirm",
-                    options or "none",
-                    "annotate it with argocd.argoproj.io/sync-options",
-                )
 
 
 def _group(item: Object) -> str:

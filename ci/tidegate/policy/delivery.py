@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.scope import Scope
 
 _KEPT = {"CustomResourceDefinition", "Namespace", "PersistentVolumeClaim"}
 _KEPT |= {"ClusterSecretStore", "ExternalSecret", "SecretStore"}
@@ -40,11 +40,11 @@ def _check_kept(scope: Scope, one: Object) -> Iterator[Finding]:
     """What holds data or secrets is not deleted because a commit no longer names it."""
     found = dig(one, "metadata", "annotations", _OPTIONS) or ""
     options = {part.strip().lower() for part in found.split(",")}
-    if not {"prune=false", "prune=confirm"} & options:
+    if not all({f"{act}=false", f"{act}=confirm"} & options for act in ("prune", "delete")):
         yield scope.fault(
             title(one),
             "may be pruned",
-            wanted=f"{_OPTIONS}: Prune=confirm,Delete=confirm",
+            wanted=f"{_OPTIONS}: Prune=confirm,Delete=confirm, or false",
             found=found,
             next_step="add the annotation: a removed line must not remove data",
         )

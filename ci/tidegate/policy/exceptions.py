@@ -14,8 +14,9 @@ from tidegate.catalog.exceptions import PolicyException
 from tidegate.catalog.reading import collect, read_object
 from tidegate.findings import Finding
 from tidegate.manifests.objects import title
+from tidegate.manifests.pods import pods
 from tidegate.policy.admission import Policy
-from tidegate.policy.scope import Scope, pods
+from tidegate.policy.scope import Scope
 from tidegate.registry import code_of
 
 FOLDER = "exceptions"

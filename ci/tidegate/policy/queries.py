@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.scope import Scope
 
 _ARGUMENT = re.compile(r"\{\{\s*args\.([\w-]+)\s*\}\}")
 # What Grafana puts in before Prometheus sees the query; any duration will do.

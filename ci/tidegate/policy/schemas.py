@@ -71,6 +71,14 @@ def check_schemas(scope: Scope) -> Iterator[Finding]:
                 next_step="correct apiVersion and kind, or add its project and run scripts/schemas",
             )
             continue
+        if "spec" not in one and kind != "Namespace" and "spec" in _properties(version, kind):
+            yield scope.fault(
+                title(one),
+                MALFORMED,
+                wanted="spec",
+                found=None,
+                next_step="write it: without it the object says nothing",
+            )
         yield from _violations(scope, one, validator)
 
 
@@ -102,12 +110,24 @@ def _violations(scope: Scope, one: Object, validator: jsonschema_rs.Validator) -
             )
 
 
+def _properties(version: str, kind: str) -> dict[str, Any]:
+    """The fields of a kind."""
+    name = native().get((version, kind))
+    known = definitions()[name] if name else _custom(version, kind) or {}
+    fields: dict[str, Any] = known.get("properties", {})
+    return fields
+
+
+def _custom(version: str, kind: str) -> dict[str, Any] | None:
+    return custom_kinds(version.partition("/")[0]).get(f"{version}/{kind}")
+
+
 @cache
 def _validator(version: str, kind: str) -> jsonschema_rs.Validator | None:
     """A compiled validator; None for a kind that nobody knows."""
     if name := native().get((version, kind)):
         schema: dict[str, Any] = {"$ref": f"{_NATIVE}#/$defs/{name}"}
-    elif custom := custom_kinds(version.partition("/")[0]).get(f"{version}/{kind}"):
+    elif custom := _custom(version, kind):
         metadata = {"$ref": f"{_NATIVE}#/$defs/{_METADATA}"}
         schema = {"allOf": [custom, {"properties": {"metadata": metadata}}]}
     else:
