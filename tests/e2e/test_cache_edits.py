@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 from tidegate.findings import TidegateError
-from tidegate.manifests import graph, render
+from tidegate.manifests import render
 from tidegate.policy.repository import inspect
 
 ROUNDS, EDITS = 25, 8  # else everything would soon be broken in the same way
@@ -43,6 +43,8 @@ def edit(root: Path, dice: random.Random) -> str:
         case "restore":
             original = ROOT / name
             lines = [original.read_text()] if original.is_file() else []
+        case _:
+            pass  # removed below, or a line of a file without any
     path.unlink(missing_ok=True)
     if kind != "remove":
         path.write_text("".join(lines))
@@ -102,7 +104,6 @@ def test_a_cache_that_overlooks_what_is_referred_to_is_found_out(
         files = sorted(path for path in folder.iterdir() if path.is_file())
         return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
-    assert render.fingerprint is graph.fingerprint
     monkeypatch.setattr(render, "fingerprint", own_files)
     rounds = [tmp_path / str(seed) for seed in range(ROUNDS)]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.queries import no_json
 from tidegate.policy.scope import Scope
 
 _KEPT = {"CustomResourceDefinition", "Namespace", "PersistentVolumeClaim"}
@@ -86,6 +87,15 @@ def _check_configuration(scope: Scope, one: Object) -> Iterator[Finding]:
     data = one.get("data") or {}
     if one["metadata"]["name"] == "argocd-rbac-cm":
         yield from _check_rbac(scope, one, data)
+    for file, content in data.items():
+        if file.endswith(".json") and (fault := no_json(content)):
+            yield scope.fault(
+                f"{title(one)}/{file}",
+                "file is no JSON",
+                wanted="JSON, as its name says",
+                found=fault,
+                next_step="correct it; whoever reads it, such as Grafana, leaves it out",
+            )
     text = "\n".join(map(str, data.values()))
     for old, new in _OLD_SPAN_NAMES.items():
         if re.search(rf"{re.escape(old)}\b", text) and new not in text:
