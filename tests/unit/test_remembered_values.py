@@ -1,6 +1,7 @@
 """What is read fast and what is remembered: machine-written YAML, cache entries, check codes."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,15 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import ROOT
 
 from tidegate import cache
+from tidegate.catalog.load import load_valid
 from tidegate.findings import Finding
 from tidegate.machine_yaml import read_all
+from tidegate.policy.repository import check_scope
 from tidegate.policy.sarif import _rule, sarif
+from tidegate.policy.scope import Scope
 from tidegate.registry import code_of, registry
 
 TEXTS = st.text(max_size=6)
@@ -51,7 +56,10 @@ def test_what_is_no_plain_data_is_refused(text: str) -> None:
         list(read_all(text))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=30,
+)
 @given(value=st.dictionaries(TEXTS, JSON), key=TEXTS)
 def test_what_is_remembered_comes_back(value: dict[str, Any], key: str, place: Path) -> None:
     """The same data under the same key, and no data of another kind."""
@@ -71,6 +79,28 @@ def test_a_key_and_its_purpose_do_not_run_into_each_other(place: Path) -> None:
 
     assert (cache.read("ab", "c", str), cache.read("a", "bc", str)) == ("one", "two")
     assert len(list(place.glob("*/*.json"))) == 2
+
+
+def test_a_verdict_is_remembered_for_all_that_it_was_made_from(place: Path) -> None:
+    """Whatever of a scope is another, its verdict is worked out again; else it is not."""
+    model = load_valid(ROOT).models["qwen3-8b"]
+    one = {"kind": "A", "apiVersion": "v1", "metadata": {"name": "a", "1": "x"}}
+    scope = Scope("a", "a.yaml", (one,), None, model)
+    others = [
+        replace(scope, name="b"),
+        replace(scope, file="b.yaml"),
+        replace(scope, namespace="b"),
+        replace(scope, objects=({**one, "metadata": {"name": "a", 1: "x"}},)),
+        replace(scope, model=None),
+        replace(scope, model=replace(model, name="b")),
+        replace(scope, model=replace(model, engine={"a": 1})),
+        replace(scope, model=replace(model, spec=model.spec.model_copy(update={"owner": "b"}))),
+    ]
+
+    for number, asked in enumerate([scope, *others], 1):
+        for _ in range(2):
+            check_scope(asked, [])
+        assert len(list(place.glob("verdict/*"))) == number
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import of
+from tidegate.manifests.objects import dig, of
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -25,12 +25,17 @@ def check_alerts(rendered: Rendered[Unit]) -> Iterator[Finding]:
     scalers = of(rendered.objects, "ScaledObject")
     sleeps = any(one["spec"].get("minReplicaCount") == 0 for one in scalers)
     for one in of(rendered.objects, "PrometheusRule"):
-        for rule in (rule for group in one["spec"]["groups"] for rule in group["rules"]):
+        for rule in _rules(one):
             if "alert" not in rule:
                 continue
             yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
             if sleeps and _ENGINE_ABSENT.search(rule["expr"]):
                 yield _false_alarm(rule, rendered.unit.file)
+
+
+def _rules(one: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for group in dig(one, "spec", "groups") or []:
+        yield from group.get("rules") or []
 
 
 def _check_runbook(rule: dict[str, Any], root: Path, file: str) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from tidegate.manifests.objects import selects
+
 Object = Mapping[str, Any]
 
 _FIELD = re.compile(r"""\{\{\s*(?:index\s+)?\.([\w.]+)(?:\s+"([^"]+)")?\s*\}\}""")
@@ -91,25 +93,3 @@ def _listed(folder: str, directories: Sequence[Object]) -> bool:
     """Whether a git generator finds a folder: some entry does, and none excludes it."""
     found = [one for one in directories if PurePosixPath(folder).match(one["path"])]
     return bool(found) and not any(one.get("exclude") for one in found)
-
-
-def selects(selector: Object, labels: Mapping[str, str]) -> bool:
-    """Whether a Kubernetes label selector selects these labels."""
-    wanted = selector.get("matchLabels", {})
-    rules = selector.get("matchExpressions", [])
-    return wanted.items() <= labels.items() and all(_holds(rule, labels) for rule in rules)
-
-
-def _holds(rule: Object, labels: Mapping[str, str]) -> bool:
-    value = labels.get(rule["key"])
-    match rule["operator"]:
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "In":
-            return value in rule["values"]
-        case "NotIn":
-            return value not in rule["values"]
-        case operator:
-            raise NotUnderstoodError(f"operator {operator}")

@@ -19,8 +19,8 @@ from tidegate.manifests.golden import check_golden
 from tidegate.manifests.guards import check_guards
 from tidegate.manifests.namespaces import check_namespaces
 from tidegate.manifests.network import check_network
-from tidegate.manifests.objects import title
-from tidegate.manifests.pods import check_drain, check_selectors
+from tidegate.manifests.objects import of, title
+from tidegate.manifests.pods import check_drain, check_selectors, pods
 from tidegate.manifests.reference import check_reference
 from tidegate.manifests.release import ENGINE, MODEL
 from tidegate.manifests.render import Rendered, render_all
@@ -124,11 +124,9 @@ def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
         *check_alerts(rendered),
         *(
             fault
-            for one in rendered.objects
-            if one["kind"] == "Deployment"
-            for fault in check_drain(
-                one, one["spec"]["template"]["spec"], _shutdown_timeout(rendered.unit), file
-            )
+            for one in of(rendered.objects, "Deployment")
+            for pod in pods(one)
+            for fault in check_drain(pod, _shutdown_timeout(rendered.unit), file)
         ),
     ]
 

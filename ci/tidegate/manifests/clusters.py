@@ -8,7 +8,6 @@ from typing import Any
 from tidegate.catalog.load import Catalog
 from tidegate.findings import Finding
 from tidegate.manifests.argocd import NotUnderstoodError, applications
-from tidegate.manifests.objects import title
 from tidegate.manifests.projects import (
     check_projects,
     check_wildcards,
@@ -24,8 +23,6 @@ Object = Mapping[str, Any]
 
 # A chart's version or a tag: three numbers, nothing that a registry may resolve in two ways.
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
-# What cannot be made again from git: data, and everything inside a namespace or of a kind.
-_KEPT = ("CustomResourceDefinition", "Namespace", "PersistentVolumeClaim")
 
 
 def check_cluster(
@@ -43,14 +40,12 @@ def check_cluster(
         generated = _generated(rendered.objects, list(folders))
     except NotUnderstoodError as error:
         return [*findings, _not_understood(file, error)]
-    own = [one for path in paths(generated) for one in [everything.get(path)] if one]
     return [
         *findings,
         *_check_versions(generated, file),
         *_check_policies(generated, file),
         *check_projects(generated, rendered.objects, everything, file),
         *_check_services(generated, folders, environment, file),
-        *_check_pruning(own),
     ]
 
 
@@ -166,20 +161,3 @@ def _check_services(
                 str(found[path, namespace]),
                 "correct the labels or the ApplicationSet in base/argocd",
             )
-
-
-def _check_pruning(own: Sequence[Rendered[Source]]) -> Iterator[Finding]:
-    """Argo CD asks a person before it deletes what cannot be made again."""
-    for one in own:
-        for item in (item for item in one.objects if item["kind"] in _KEPT):
-            annotations = item["metadata"].get("annotations", {})
-            options = annotations.get("argocd.argoproj.io/sync-options", "")
-            if not {"Prune=confirm", "Delete=confirm"} <= set(options.split(",")):
-                yield Finding(
-                    one.unit.file,
-                    title(item),
-                    "may be deleted without a person",
-                    "Prune=confirm,Delete=confirm",
-                    options or "none",
-                    "annotate it with argocd.argoproj.io/sync-options",
-                )

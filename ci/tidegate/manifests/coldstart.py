@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, of, title
+from tidegate.manifests.objects import Object, dig, of, title
+from tidegate.manifests.pods import pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -17,10 +18,10 @@ def check_cold_start(rendered: Rendered[Unit]) -> Iterator[Finding]:
     """Findings of a unit whose objects are less patient than its model is slow."""
     unit = rendered.unit
     p99 = unit.model.spec.cold_start.p99_seconds
-    for deployment in of(rendered.objects, "Deployment"):
-        for container in deployment["spec"]["template"]["spec"]["containers"]:
-            if "startupProbe" in container:
-                where = f"{title(deployment)}/{container['name']}"
+    for pod in (pod for one in of(rendered.objects, "Deployment") for pod in pods(one)):
+        for container in pod.containers:
+            if container.get("startupProbe") is not None:
+                where = pod.title(container)
                 yield from _check_budget(container["startupProbe"], where, p99, unit.file)
     for scaler in of(rendered.objects, "ScaledObject"):
         yield from _check_window(scaler, p99, unit.file)
@@ -42,8 +43,8 @@ def _check_budget(probe: Object, where: str, p99: int, file: str) -> Iterator[Fi
 
 def _check_window(scaler: Object, p99: int, file: str) -> Iterator[Finding]:
     """A replica that is let go must not be missed before a new one could be there."""
-    config = scaler["spec"].get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
-    down = config.get("behavior", {}).get("scaleDown", {})
+    config = dig(scaler, "spec", "advanced", "horizontalPodAutoscalerConfig")
+    down = dig(config, "behavior", "scaleDown") or {}
     window = down.get("stabilizationWindowSeconds", _WINDOW)
     if window <= p99:
         yield Finding(

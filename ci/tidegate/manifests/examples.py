@@ -7,8 +7,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.manifests.pods import check_drain, check_selectors, pods
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.pods import Pod, check_drain, check_selectors, pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Folder
 
@@ -93,17 +93,16 @@ def _check_images(text: str, file: str) -> Iterator[Finding]:
 def _check_pods(objects: Sequence[Object], file: str) -> Iterator[Finding]:
     """Engines end their requests in time, on a spot node before the node ends."""
     drain = _shutdown_timeout(objects)
-    for one in objects:
-        for _, pod in pods(one):
-            if any(container["name"] in _ENGINES for container in pod["containers"]):
-                yield from check_drain(one, pod, drain, file)
-            yield from _check_spot(one, pod, file)
+    for pod in (pod for one in objects for pod in pods(one)):
+        if any(container["name"] in _ENGINES for container in pod.containers):
+            yield from check_drain(pod, drain, file)
+        yield from _check_spot(pod, file)
 
 
 def _shutdown_timeout(objects: Sequence[Object]) -> int:
     """What the engine file of the example's model says, in seconds; 0 without one."""
     for one in objects:
-        text = one.get("data", {}).get("engine.yaml") if one["kind"] == "ConfigMap" else None
+        text = dig(one, "data", "engine.yaml") if one["kind"] == "ConfigMap" else None
         if text:
             try:
                 found = YAML(typ="safe").load(text).get("shutdown-timeout")
@@ -113,13 +112,13 @@ def _shutdown_timeout(objects: Sequence[Object]) -> int:
     return 0
 
 
-def _check_spot(one: Object, pod: Object, file: str) -> Iterator[Finding]:
-    grace = pod.get("terminationGracePeriodSeconds", 30)
-    tolerates = any(taint.get("key") == SPOT_TAINT for taint in pod.get("tolerations", []))
+def _check_spot(pod: Pod, file: str) -> Iterator[Finding]:
+    grace = pod.spec.get("terminationGracePeriodSeconds", 30)
+    tolerates = any(one.get("key") == SPOT_TAINT for one in pod.spec.get("tolerations") or [])
     if tolerates and grace > SPOT_NOTICE_SECONDS:
         yield Finding(
             file,
-            title(one),
+            title(pod.owner),
             "a spot node ends before the pod has drained",
             f"terminationGracePeriodSeconds <= {SPOT_NOTICE_SECONDS}",
             str(grace),

@@ -17,6 +17,9 @@ from yaml import YAMLError
 from tidegate.machine_yaml import read_all
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# What these keys name is part of the result, wherever it is; other strings may be no paths.
+_LISTS = ("resources", "components", "bases")
+_REMOTE = ("http://", "https://")
 # Where rendered folders live.
 _PLACES = ("base", "clusters", "models", "overlays", "policies")
 
@@ -27,7 +30,7 @@ def kustomization_of(folder: Path) -> Path | None:
 
 
 def reached(folder: Path) -> set[Path]:
-    """Every file that rendering a folder may read, resolved.
+    """Every file that rendering a folder may read, resolved; what is not here among them.
 
     Raises:
         OSError, UnicodeDecodeError, YAMLError: a kustomization cannot be read.
@@ -53,24 +56,29 @@ def reached(folder: Path) -> set[Path]:
 
 
 def references(folder: Path) -> set[Path]:
-    """What a folder's kustomization leads to, resolved: files, and other folders."""
+    """What a folder's kustomization leads to, resolved: files, other folders, what is not here."""
     file = kustomization_of(folder)
-    texts = _texts(file.read_text(encoding="utf-8")) if file else frozenset[str]()
-    return {
+    names, listed = _names(file.read_text(encoding="utf-8")) if file else (set(), set())
+    # As Kustomize does: `..` is taken from the text before any link is followed.
+    paths = {name: os.path.normpath(folder / name) for name in names}
+    found = {
         path
-        for text in texts
-        for part in (text, text.rpartition("=")[2])
-        # To ask whether it is there is much cheaper than to follow the links on its way.
-        if _may_be_path(part) and (folder / part).exists()
-        for path in [(folder / part).resolve()]
-        if path != folder.resolve()
+        for name, path in paths.items()
+        if name in listed or name.startswith(_REMOTE) or os.path.lexists(path)
     }
+    return {Path(path).resolve() for path in found} - {folder.resolve()}
 
 
 @lru_cache(maxsize=1024)
-def _texts(kustomization: str) -> frozenset[str]:
-    """Every string in a kustomization; most are read once for each folder that they are part of."""
-    return frozenset(_strings(_first(kustomization)))
+def _names(kustomization: str) -> tuple[set[str], set[str]]:
+    """What in a kustomization may be a path, and what of it must be one.
+
+    Most are read once for each folder that they are part of.
+    """
+    data = _first(kustomization)
+    names = {part for text in _strings(data) for part in (text, text.rpartition("=")[2])}
+    listed = {text for key in _LISTS for text in _strings(data.get(key))}
+    return {name for name in names if _may_be_path(name)}, listed
 
 
 def _may_be_path(text: str) -> bool:
@@ -107,7 +115,7 @@ def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
 
 
 def fingerprint(folder: Path) -> str | None:
-    """A digest of everything that a folder is rendered from; None where it cannot be told."""
+    """A digest of all that a folder is rendered from; None where that cannot be told or had."""
     try:
         files = sorted((path, path.read_bytes()) for path in reached(folder))
     except (OSError, UnicodeDecodeError, YAMLError):

@@ -1,9 +1,10 @@
-"""What must hold of a unit's guards: tokens are demanded, and metrics get through the mesh."""
+"""What must hold of a unit's guards: somebody enforces them, and metrics get through the mesh."""
 
 from collections.abc import Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+from tidegate.manifests.objects import Object, dig, of, selects, title
+from tidegate.manifests.pods import pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -12,48 +13,22 @@ _SIDECAR_METRICS = 15020
 
 
 def check_guards(rendered: Rendered[Unit]) -> Iterator[Finding]:
-    """Findings of a unit's RequestAuthentications and PeerAuthentications."""
+    """Findings of a unit's authentications, its authorisation and its scraping."""
     objects, file = rendered.objects, rendered.unit.file
-    for one in of(objects, "RequestAuthentication"):
-        yield from _check_demanded(one, objects, file)
     guards = of(objects, "RequestAuthentication", "AuthorizationPolicy", "PeerAuthentication")
     for one in guards:
         yield from _check_sidecar(one, objects, file)
-    if any(one["spec"]["mtls"]["mode"] == "STRICT" for one in of(objects, "PeerAuthentication")):
+    peers = of(objects, "PeerAuthentication")
+    if any(dig(one, "spec", "mtls", "mode") == "STRICT" for one in peers):
         yield from _check_scrape(objects, file)
-
-
-def _check_demanded(one: Object, objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
-    """By itself it refuses wrong tokens only; a request without any passes."""
-    demanding = [
-        policy
-        for policy in of(objects, "AuthorizationPolicy")
-        if policy["spec"].get("selector") == one["spec"].get("selector")
-        and policy["spec"].get("action", "ALLOW") == "ALLOW"
-        and all(map(_names_principals, policy["spec"].get("rules") or []))
-    ]
-    if not demanding:
-        yield Finding(
-            file,
-            title(one),
-            "lets requests without a token pass",
-            "an AuthorizationPolicy of the same pods whose every rule has requestPrincipals",
-            "none",
-            "restore base/components/tokens/authorizationpolicy.yaml",
-        )
-
-
-def _names_principals(rule: Object) -> bool:
-    sources = [one["source"] for one in rule.get("from") or []]
-    return bool(sources) and all(source.get("requestPrincipals") for source in sources)
 
 
 def _check_sidecar(one: Object, objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
     """Istio's policies are enforced by the pod's sidecar, or by nobody."""
     selector = one["spec"].get("selector") or {}
-    pods = [labels(template) for _, template in templates(objects)]
-    guarded = [pod for pod in pods if selects(selector, pod)]
-    if not guarded or any(pod.get(_SIDECAR) != "true" for pod in guarded):
+    found = (pod.labels for other in objects for pod in pods(other))
+    guarded = [labels for labels in found if selects(selector, labels)]
+    if not guarded or any(labels.get(_SIDECAR) != "true" for labels in guarded):
         yield Finding(
             file,
             title(one),
@@ -66,7 +41,7 @@ def _check_sidecar(one: Object, objects: tuple[Object, ...], file: str) -> Itera
 
 def _check_scrape(objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
     for monitor in of(objects, "PodMonitor"):
-        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+        for endpoint in monitor["spec"].get("podMetricsEndpoints") or []:
             found = endpoint.get("portNumber", endpoint.get("port"))
             if found != _SIDECAR_METRICS:
                 yield Finding(

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+from tidegate.manifests.objects import Object, of, selects, title
+from tidegate.manifests.pods import pods
 
 # Cloud metadata services answer here, and hand out the node's credentials.
 _METADATA = ip_address("169.254.169.254")
@@ -24,18 +25,17 @@ def _check_servers(
     objects: Iterable[Object], policies: list[Object], file: str
 ) -> Iterator[Finding]:
     """Pods that serve are closed in both directions but for what is listed."""
-    for one, template in templates(of(objects, "Deployment", "StatefulSet")):
-        pod = labels(template)
+    for pod in (pod for one in of(objects, "Deployment", "StatefulSet") for pod in pods(one)):
         closed = {
             direction
             for policy in policies
-            if selects(policy["spec"].get("podSelector") or {}, pod)
+            if selects(policy["spec"].get("podSelector") or {}, pod.labels)
             for direction in policy["spec"].get("policyTypes") or []
         }
         if closed != {"Ingress", "Egress"}:
             yield Finding(
                 file,
-                title(one),
+                title(pod.owner),
                 "network is open",
                 "a NetworkPolicy of the pods with policyTypes Ingress and Egress",
                 ", ".join(sorted(closed)) or "none",

@@ -1,20 +1,9 @@
-"""Rendered objects, and the pods that they own."""
+"""Rendered objects, and how to read them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 Object = dict[str, Any]
-
-# Where each kind that owns pods keeps their template.
-_TEMPLATE = {
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "Deployment": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "Rollout": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-}
 
 
 def title(one: Object) -> str:
@@ -27,19 +16,16 @@ def of(objects: Iterable[Object], *kinds: str) -> list[Object]:
     return [one for one in objects if one["kind"] in kinds]
 
 
-def templates(objects: Iterable[Object]) -> Iterator[tuple[Object, Object]]:
-    """Every object that owns pods, with the template of its pods."""
-    for one in objects:
-        template: Any = one
-        for key in _TEMPLATE.get(one["kind"], ()):
-            template = template.get(key) or {}
-        if template is not one and template:
-            yield one, template
-
-
-def labels(template: Object) -> dict[str, str]:
-    """The labels of a template's pods."""
-    return dict((template.get("metadata") or {}).get("labels") or {})
+def dig(value: Any, *keys: str | int) -> Any:  # noqa: ANN401 - JSON
+    """What is below `keys`; None where a step is missing."""
+    for key in keys:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
 
 
 def selects(selector: Object, pod_labels: dict[str, str]) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 from tidegate.catalog.objects import ModelSpec
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+from tidegate.manifests.objects import Object, of, selects, title
+from tidegate.manifests.pods import pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -21,8 +22,8 @@ def check_routes(rendered: Rendered[Unit]) -> Iterator[Finding]:
     objects, file = rendered.objects, rendered.unit.file
     longest = longest_answer(rendered.unit.model.spec)
     for one in of(objects, "VirtualService"):
-        yield from _check_hosts(one, one["spec"]["hosts"], rendered)
-        for route in one["spec"]["http"]:
+        yield from _check_hosts(one, one["spec"].get("hosts") or [], rendered)
+        for route in one["spec"].get("http") or []:
             yield from _check_timeout(one, route.get("timeout"), longest, file)
             yield from _check_retries(one, route.get("retries"), file)
             for destination in _destinations(route):
@@ -30,11 +31,11 @@ def check_routes(rendered: Rendered[Unit]) -> Iterator[Finding]:
     for one in of(objects, "DestinationRule"):
         yield from _check_service(one, one["spec"]["host"], None, objects, file)
     for one in of(objects, "HTTPRoute"):
-        yield from _check_hosts(one, one["spec"]["hostnames"], rendered)
-        for rule in one["spec"]["rules"]:
+        yield from _check_hosts(one, one["spec"].get("hostnames") or [], rendered)
+        for rule in one["spec"].get("rules") or []:
             timeout = (rule.get("timeouts") or {}).get("request")
             yield from _check_timeout(one, timeout, longest, file)
-            for backend in rule["backendRefs"]:
+            for backend in rule.get("backendRefs") or []:
                 yield from _check_backend(one, backend, objects, file)
     for one in of(objects, "InferencePool"):
         yield from _check_pool(one, objects, file)
@@ -148,7 +149,7 @@ def _check_service(
     if host not in services:
         yield _unknown(one, "routes to nothing", list(services), host, file)
         return
-    ports = [found["port"] for found in services[host]["spec"]["ports"]]
+    ports = [found["port"] for found in services[host]["spec"].get("ports") or []]
     if port is not None and port not in ports:
         yield _unknown(one, "routes to no port", ports, port, file)
 
@@ -156,11 +157,11 @@ def _check_service(
 def _check_pool(pool: Object, objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
     """A pool selects pods that listen on its ports."""
     selector = pool["spec"]["selector"]
-    chosen = [template for _, template in templates(objects) if selects(selector, labels(template))]
     ports = [
         port["containerPort"]
-        for template in chosen
-        for container in template["spec"]["containers"]
+        for pod in (pod for one in objects for pod in pods(one))
+        if selects(selector, pod.labels)
+        for container in pod.containers
         for port in container.get("ports") or []
     ]
     for port in pool["spec"]["targetPorts"]:

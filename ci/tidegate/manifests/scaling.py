@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, of, title
+from tidegate.manifests.objects import Object, dig, of, title
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
@@ -27,21 +27,26 @@ def check_scaling(rendered: Rendered[Unit]) -> Iterator[Finding]:
                 "correct scaleTargetRef",
             )
         yield from _check_triggers(scaler, file)
-    if of(rendered.objects, "ScaledObject"):
-        yield from (
-            _two_writers(one, file) for one in targets.values() if "replicas" in one["spec"]
-        )
+    yield from _check_writers(rendered.objects, targets, file)
 
 
-def _two_writers(one: Object, file: str) -> Finding:
-    return Finding(
-        file,
-        title(one),
-        "two writers of replicas",
-        "no spec.replicas: the scaler writes it",
-        str(one["spec"]["replicas"]),
-        "remove the field",
-    )
+def _check_writers(
+    objects: tuple[Object, ...], targets: dict[str, Object], file: str
+) -> Iterator[Finding]:
+    """A scaler writes replicas, and a Rollout those of the Deployment that it takes over."""
+    references = (dig(one, "spec", "workloadRef") for one in of(objects, "Rollout"))
+    taken = {f"{one.get('kind')}/{one.get('name')}" for one in references if one}
+    written = targets if of(objects, "ScaledObject") else taken
+    for name, one in targets.items():
+        if name in written and "replicas" in one["spec"]:
+            yield Finding(
+                file,
+                name,
+                "two writers of replicas",
+                "no spec.replicas: the scaler or the Rollout writes it",
+                str(one["spec"]["replicas"]),
+                "remove the field",
+            )
 
 
 def _check_triggers(scaler: Object, file: str) -> Iterator[Finding]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, labels, of, selects, templates, title
+from tidegate.manifests.objects import Object, dig, of, selects, title
+from tidegate.manifests.pods import Pod, pods
 
 
 def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
     """Findings of what a unit's pods survive, and of claims that are not the unit's own."""
     objects = tuple(objects)
-    servers = of(objects, "Deployment")
+    servers = [pod for one in of(objects, "Deployment") for pod in pods(one)]
     return [
         *(fault for one in servers for fault in _check_eviction(one, objects, file)),
         *(fault for one in servers for fault in _check_spread(one, file)),
@@ -17,13 +18,12 @@ def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
     ]
 
 
-def _check_eviction(server: Object, objects: Iterable[Object], file: str) -> Iterator[Finding]:
+def _check_eviction(server: Pod, objects: Iterable[Object], file: str) -> Iterator[Finding]:
     """A drained node takes one replica at a time, and a sick one does not stop the drain."""
-    pod = labels(server["spec"]["template"])
     budgets = [
         one["spec"]
         for one in of(objects, "PodDisruptionBudget")
-        if selects(one["spec"].get("selector") or {}, pod)
+        if selects(one["spec"].get("selector") or {}, server.labels)
     ]
     sound = [
         spec
@@ -34,7 +34,7 @@ def _check_eviction(server: Object, objects: Iterable[Object], file: str) -> Ite
     if len(sound) != 1 or len(budgets) != 1:
         yield Finding(
             file,
-            title(server),
+            title(server.owner),
             "eviction is not bounded",
             "one PodDisruptionBudget with maxUnavailable >= 1 and AlwaysAllow",
             "; ".join(_shown(spec) for spec in budgets) or "none",
@@ -47,21 +47,20 @@ def _shown(spec: Object) -> str:
     return ", ".join(f"{key} {spec[key]}" for key in keys if key in spec)
 
 
-def _check_spread(server: Object, file: str) -> Iterator[Finding]:
-    pod = server["spec"]["template"]["spec"]
+def _check_spread(server: Pod, file: str) -> Iterator[Finding]:
     lacks = [
         name
         for name, found in (
-            ("priorityClassName", pod.get("priorityClassName")),
-            ("topologySpreadConstraints", pod.get("topologySpreadConstraints")),
-            ("podAntiAffinity", (pod.get("affinity") or {}).get("podAntiAffinity")),
+            ("priorityClassName", server.spec.get("priorityClassName")),
+            ("topologySpreadConstraints", server.spec.get("topologySpreadConstraints")),
+            ("podAntiAffinity", dig(server.spec, "affinity", "podAntiAffinity")),
         )
         if not found
     ]
     if lacks:
         yield Finding(
             file,
-            title(server),
+            title(server.owner),
             "replicas may share one fate",
             "a priority class, a spread over zones and an anti-affinity of nodes",
             f"no {', '.join(lacks)}",
@@ -72,13 +71,13 @@ def _check_spread(server: Object, file: str) -> Iterator[Finding]:
 def _check_claims(objects: Iterable[Object], file: str) -> Iterator[Finding]:
     """Caches are loaded as code, so a volume belongs to one unit and is never another's too."""
     own = {one["metadata"]["name"] for one in of(objects, "PersistentVolumeClaim")}
-    for one, template in templates(objects):
-        for volume in template["spec"].get("volumes") or []:
-            claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+    for pod in (pod for one in objects for pod in pods(one)):
+        for volume in pod.spec.get("volumes") or []:
+            claim = dig(volume, "persistentVolumeClaim", "claimName")
             if claim is not None and claim not in own:
                 yield Finding(
                     file,
-                    f"{title(one)}/{volume['name']}",
+                    f"{title(pod.owner)}/{volume['name']}",
                     "volume of another owner",
                     f"one of {', '.join(sorted(own)) or 'no claim of this unit'}",
                     claim,

@@ -1,8 +1,8 @@
 """Evaluates the ValidatingAdmissionPolicies of policies/ here, by the expressions a cluster runs.
 
-An API server sees one object at a time and so does this. A namespaceSelector is not looked at:
-what a commit brings is held to the policies wherever it goes. An expression that fails is a
-refusal, as `failurePolicy: Fail` says.
+An API server sees one object at a time and so does this. Neither a namespaceSelector nor a match
+condition is looked at: what a commit brings is held to the policies wherever it goes, and only an
+exception accepts a finding. An expression that fails is a refusal, as `failurePolicy: Fail` says.
 """
 
 import json
@@ -45,6 +45,7 @@ class Policy:
     file: str
     text: str
     finding: str
+    conditions: tuple[cel.Expression, ...]
     resources: frozenset[tuple[str, str]]
     variables: tuple[tuple[str, cel.Expression], ...]
     rules: tuple[Rule, ...]
@@ -54,6 +55,10 @@ class Policy:
         group = one["apiVersion"].rpartition("/")[0]
         plural = _PLURALS.get(one["kind"], f"{one['kind'].lower()}s")
         return (group, plural) in self.resources
+
+    def leaves_out(self, one: Object) -> bool:
+        """Whether the API server would let an object pass that it matches, by a match condition."""
+        return any(_value(condition, one, {}) is not True for condition in self.conditions)
 
     def refusals(self, one: Object) -> Iterator[tuple[str, str]]:
         """What is wanted and not so, with what the expression gave instead of true."""
@@ -101,6 +106,7 @@ def _compiled(file: str, text: str) -> Policy:
             file,
             text,
             data["metadata"]["annotations"][TITLE],
+            tuple(_compile(file, one) for one in spec.get("matchConditions") or []),
             frozenset(
                 (group, resource)
                 for rule in spec["matchConstraints"]["resourceRules"]

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.queries import no_json
+from tidegate.policy.scope import Scope
 
 _KEPT = {"CustomResourceDefinition", "Namespace", "PersistentVolumeClaim"}
 _KEPT |= {"ClusterSecretStore", "ExternalSecret", "SecretStore"}
@@ -40,11 +41,11 @@ def _check_kept(scope: Scope, one: Object) -> Iterator[Finding]:
     """What holds data or secrets is not deleted because a commit no longer names it."""
     found = dig(one, "metadata", "annotations", _OPTIONS) or ""
     options = {part.strip().lower() for part in found.split(",")}
-    if not {"prune=false", "prune=confirm"} & options:
+    if not all({f"{act}=false", f"{act}=confirm"} & options for act in ("prune", "delete")):
         yield scope.fault(
             title(one),
             "may be pruned",
-            wanted=f"{_OPTIONS}: Prune=confirm,Delete=confirm",
+            wanted=f"{_OPTIONS}: Prune=confirm,Delete=confirm, or false",
             found=found,
             next_step="add the annotation: a removed line must not remove data",
         )
@@ -86,6 +87,15 @@ def _check_configuration(scope: Scope, one: Object) -> Iterator[Finding]:
     data = one.get("data") or {}
     if one["metadata"]["name"] == "argocd-rbac-cm":
         yield from _check_rbac(scope, one, data)
+    for file, content in data.items():
+        if file.endswith(".json") and (fault := no_json(content)):
+            yield scope.fault(
+                f"{title(one)}/{file}",
+                "file is no JSON",
+                wanted="JSON, as its name says",
+                found=fault,
+                next_step="correct it; whoever reads it, such as Grafana, leaves it out",
+            )
     text = "\n".join(map(str, data.values()))
     for old, new in _OLD_SPAN_NAMES.items():
         if re.search(rf"{re.escape(old)}\b", text) and new not in text:

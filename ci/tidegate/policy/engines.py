@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import title
-from tidegate.policy.scope import Pod, Scope, dig, server_pods
+from tidegate.manifests.objects import dig, title
+from tidegate.manifests.pods import Pod
+from tidegate.policy.scope import Scope, server_pods
 
 ACCELERATOR = "tidegate.dev/accelerator"
 # Says which engine a pod runs where it is not vLLM.
@@ -136,7 +137,7 @@ def _placed(pod: Pod) -> str | None:
         for term in terms
         for one in term.get("matchExpressions") or []
         if one["key"] == ACCELERATOR and one["operator"] == "In"
-        for value in one["values"]
+        for value in one.get("values") or []
     }
     selected = dig(pod.spec, "nodeSelector", ACCELERATOR)
     return selected or (", ".join(sorted(found)) or None)

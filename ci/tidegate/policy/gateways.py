@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig, namespace
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.scope import Scope, namespace
 
 # Istio's own name for every sidecar, which is no Gateway.
 _MESH = "mesh"

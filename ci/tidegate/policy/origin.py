@@ -48,7 +48,8 @@ def origin(root: Path, folder: str, field: str) -> tuple[Any, list[Place]]:
         )
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name).resolve()
-        files = sorted(f for f in reached(root / folder) if f.is_relative_to(root.resolve()))
+        inside = (f for f in reached(root / folder) if f.is_relative_to(root.resolve()))
+        files = sorted(file for file in inside if file.is_file())
         for file in files:
             target = copy / file.relative_to(root.resolve())
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.scope import Scope
 
 _ARGUMENT = re.compile(r"\{\{\s*args\.([\w-]+)\s*\}\}")
 # What Grafana puts in before Prometheus sees the query; any duration will do.
@@ -88,10 +88,19 @@ def _argument(values: dict[str, Any], match: re.Match[str]) -> str:
 
 def _of_dashboard(one: Object) -> Iterator[Query]:
     for file, text in (one.get("data") or {}).items():
-        if file.endswith(".json") and '"panels"' in text:
+        if file.endswith(".json") and '"panels"' in text and no_json(text) is None:
             for panel, expression in _expressions(json.loads(text), file):
                 filled = _DASHBOARD_VARIABLES.sub("5m", expression)
                 yield Query(one, f"{title(one)}/{panel}", filled)
+
+
+def no_json(text: str) -> str | None:
+    """Why a text is no JSON; None for one that is."""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _expressions(value: Any, panel: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON

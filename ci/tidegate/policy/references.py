@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Pod, Scope, dig, namespace, pods
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.pods import Pod, pods
+from tidegate.policy.scope import Scope, namespace
 
 # (kind, path to one or many names, kind that is meant); `*` walks a list.
 _NAMES = [
@@ -14,6 +15,18 @@ _NAMES = [
     ("ExternalSecret", "spec.secretStoreRef", "SecretStore"),
     ("HTTPRoute", "spec.rules.*.backendRefs.*", "Service"),
     ("HorizontalPodAutoscaler", "spec.scaleTargetRef", None),
+    ("Rollout", "spec.strategy.blueGreen.activeService", "Service"),
+    ("Rollout", "spec.strategy.blueGreen.previewService", "Service"),
+    (
+        "Rollout",
+        "spec.strategy.blueGreen.prePromotionAnalysis.templates.*.templateName",
+        "AnalysisTemplate",
+    ),
+    (
+        "Rollout",
+        "spec.strategy.blueGreen.postPromotionAnalysis.templates.*.templateName",
+        "AnalysisTemplate",
+    ),
     ("Rollout", "spec.strategy.canary.analysis.templates.*.templateName", "AnalysisTemplate"),
     ("Rollout", "spec.strategy.canary.canaryService", "Service"),
     ("Rollout", "spec.strategy.canary.stableService", "Service"),
@@ -144,7 +157,8 @@ def _hosts(one: Object) -> Iterator[str]:
         yield str(one["spec"].get("host", ""))
     if one["kind"] == "VirtualService":
         for route in dig(one, "spec", "http") or []:
-            for part in [*(route.get("route") or []), *filter(None, [route.get("mirror")])]:
+            mirrors = [*(route.get("mirrors") or []), *filter(None, [route.get("mirror")])]
+            for part in [*(route.get("route") or []), *mirrors]:
                 yield str((part.get("destination") or part).get("host", ""))
 
 

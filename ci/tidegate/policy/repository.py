@@ -1,6 +1,5 @@
 """The whole check of a repository: the catalog, the manifests, the policies, the exceptions."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from tidegate.manifests.units import Unit
 from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
-from tidegate.policy.exceptions import accept, read_exceptions
+from tidegate.policy.exceptions import accept, check_labels, read_exceptions
 from tidegate.policy.explain import check_reference
 from tidegate.policy.gateways import check_gateways
 from tidegate.policy.objectives import check_objectives
@@ -67,8 +66,10 @@ def inspect(root: Path) -> Inspection:
     findings += check_together(scopes)
     findings += [one for model in found.catalog.models.values() for one in check_objectives(model)]
     findings += [*check_pipelines(root), *check_reference(root)]
-    exceptions = read_exceptions(root, findings)
-    left = accept(_once(findings), exceptions, today=datetime.now(tz=UTC).date())
+    exceptions, today = read_exceptions(root, findings), datetime.now(tz=UTC).date()
+    said = _once(findings)
+    left = accept(said, exceptions, today=today)
+    left += check_labels(scopes, said, exceptions, policies, today=today)
     cache.prune()
     return Inspection(tuple(scopes), tuple(sorted(left)))
 
@@ -86,17 +87,10 @@ def of_unit(unit: Unit, objects: tuple[dict[str, object], ...]) -> Scope:
 
 def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     """What one scope shows on its own; remembered until anything it depends on changes."""
-    key = json.dumps(
-        [
-            scope.name,
-            scope.file,
-            scope.namespace,
-            scope.objects,
-            [policy.text for policy in policies],
-            scope.model and [scope.model.spec.model_dump(mode="json"), scope.model.engine],
-        ],
-        default=str,
-    )
+    model = scope.model and (scope.model.name, scope.model.spec.model_dump(), scope.model.engine)
+    texts = [policy.text for policy in policies]
+    # Not JSON, in which the key 1 and the key "1" are one.
+    key = repr((scope.name, scope.file, scope.namespace, scope.objects, texts, model))
     known = cache.read("verdict", key, list)
     if known is not None:
         return [Finding(*fields) for fields in known]

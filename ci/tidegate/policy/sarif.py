@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 from tidegate.findings import Finding
 from tidegate.policy.explain import REFERENCE
@@ -37,14 +38,15 @@ def _rule(check: Check) -> dict[str, Any]:
 
 def _result(finding: Finding) -> dict[str, Any]:
     line = finding.object.removeprefix("line ")
-    region = {"region": {"startLine": int(line)}} if line.isdecimal() else {}
+    numbered = line.isdecimal() and int(line) > 0
+    region = {"region": {"startLine": int(line)}} if numbered else {}
     return {
         **({"ruleId": finding.code} if finding.code else {}),
         "level": "error",
         "message": {"text": str(finding)},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": finding.file}, **region},
+                "physicalLocation": {"artifactLocation": {"uri": quote(finding.file)}, **region},
                 "logicalLocations": [{"fullyQualifiedName": finding.object}],
             }
         ],

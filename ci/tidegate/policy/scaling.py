@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import SERVERS, Scope, dig, pods
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.pods import pods
+from tidegate.policy.scope import SERVERS, Scope
 
 _NEEDED = {
     "cron": ("timezone", "start", "end", "desiredReplicas"),

@@ -19,7 +19,7 @@ from tidegate.policy.scope import Scope
 
 KUBERNETES = "1.37.0"
 MALFORMED = "invalid field"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NATIVE = "urn:kubernetes"
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
@@ -71,6 +71,14 @@ def check_schemas(scope: Scope) -> Iterator[Finding]:
                 next_step="correct apiVersion and kind, or add its project and run scripts/schemas",
             )
             continue
+        if "spec" not in one and kind != "Namespace" and "spec" in _properties(version, kind):
+            yield scope.fault(
+                title(one),
+                MALFORMED,
+                wanted="spec",
+                found=None,
+                next_step="write it: without it the object says nothing",
+            )
         yield from _violations(scope, one, validator)
 
 
@@ -102,26 +110,39 @@ def _violations(scope: Scope, one: Object, validator: jsonschema_rs.Validator) -
             )
 
 
+def _properties(version: str, kind: str) -> dict[str, Any]:
+    """The fields of a kind."""
+    name = native().get((version, kind))
+    known = definitions()[name] if name else _custom(version, kind) or {}
+    fields: dict[str, Any] = known.get("properties", {})
+    return fields
+
+
+def _custom(version: str, kind: str) -> dict[str, Any] | None:
+    return custom_kinds(version.partition("/")[0]).get(f"{version}/{kind}")
+
+
 @cache
 def _validator(version: str, kind: str) -> jsonschema_rs.Validator | None:
     """A compiled validator; None for a kind that nobody knows."""
-    if name := _native().get((version, kind)):
+    if name := native().get((version, kind)):
         schema: dict[str, Any] = {"$ref": f"{_NATIVE}#/$defs/{name}"}
-    elif custom := _custom_kinds(version.partition("/")[0]).get(f"{version}/{kind}"):
+    elif custom := _custom(version, kind):
         metadata = {"$ref": f"{_NATIVE}#/$defs/{_METADATA}"}
         schema = {"allOf": [custom, {"properties": {"metadata": metadata}}]}
     else:
         return None
-    return jsonschema_rs.validator_for(schema | {"$schema": _DIALECT}, registry=_registry())
+    return jsonschema_rs.validator_for(schema | {"$schema": DIALECT}, registry=_registry())
 
 
 @cache
 def _registry() -> jsonschema_rs.Registry:
-    return jsonschema_rs.Registry([(_NATIVE, {"$schema": _DIALECT, "$defs": _definitions()})])
+    return jsonschema_rs.Registry([(_NATIVE, {"$schema": DIALECT, "$defs": definitions()})])
 
 
 @cache
-def _definitions() -> dict[str, Any]:
+def definitions() -> dict[str, Any]:
+    """What native kinds are made of, by name."""
     folder = files("kubernetes_validate") / "kubernetes-json-schema"
     text = (folder / f"v{KUBERNETES}-local-strict" / "_definitions.json").read_text()
     definitions: dict[str, Any] = json.loads(text.replace("_definitions.json#", "#"))["$defs"]
@@ -129,18 +150,18 @@ def _definitions() -> dict[str, Any]:
 
 
 @cache
-def _native() -> dict[tuple[str, str], str]:
+def native() -> dict[tuple[str, str], str]:
     """Definition names of native kinds by apiVersion and kind."""
     return {
         (f"{one['group']}/{one['version']}".lstrip("/"), one["kind"]): name
-        for name, definition in _definitions().items()
+        for name, definition in definitions().items()
         for one in definition.get("x-kubernetes-group-version-kind", [])
         if not one["kind"].endswith("List")
     }
 
 
 @cache
-def _custom_kinds(group: str) -> dict[str, Any]:
+def custom_kinds(group: str) -> dict[str, Any]:
     """The strict schemas of a group's custom kinds by `<group>/<version>/<kind>`."""
     path = files("tidegate") / "policy" / "data" / "crds" / f"{group}.json.gz"
     if not path.is_file():

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Scope, dig, environment, namespace, server_pods
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.policy.scope import Scope, environment, namespace, server_pods
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
 _DEPRECATED = {
@@ -124,16 +124,23 @@ def _check_authentication(scope: Scope) -> Iterator[Finding]:
             for policy in scope.of("AuthorizationPolicy")
             if namespace(policy) == namespace(one)
             and _selector(policy).items() <= _selector(one).items()
-            and any("requestPrincipals" in word for word in _words(policy["spec"]))
+            and dig(policy, "spec", "action") in {None, "ALLOW"}
+            and all(map(_demands, dig(policy, "spec", "rules") or []))
         ]
         if not needed:
             yield scope.fault(
                 title(one),
                 "requests without a token pass",
-                wanted="an AuthorizationPolicy with requestPrincipals on the same pods",
+                wanted="an AuthorizationPolicy of the same pods whose every rule has principals",
                 found=None,
-                next_step="add one beside it",
+                next_step="add requestPrincipals to each rule, as base/components/tokens has them",
             )
+
+
+def _demands(rule: dict[str, Any]) -> bool:
+    """Whether a rule lets in only requests with a token; every source of it has to."""
+    sources = [one.get("source") or {} for one in rule.get("from") or []]
+    return bool(sources) and all(source.get("requestPrincipals") for source in sources)
 
 
 def _check_key(scope: Scope) -> Iterator[Finding]:

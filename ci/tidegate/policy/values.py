@@ -6,7 +6,8 @@ from typing import Any
 
 from tidegate.findings import Finding
 from tidegate.manifests.objects import title
-from tidegate.policy.scope import Pod, Scope, pods
+from tidegate.manifests.pods import Pod, pods
+from tidegate.policy.scope import Scope
 
 # A number with a suffix or an exponent. Source: Kubernetes' resource.Quantity; no sign here.
 QUANTITY = re.compile(

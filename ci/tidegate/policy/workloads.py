@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, title
-from tidegate.policy.scope import Pod, Scope, dig, environment, pods, server_pods
+from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.pods import Pod, pods
+from tidegate.policy.scope import Scope, environment, server_pods
 from tidegate.policy.values import QUANTITY
 
 LIVENESS_WINDOW_SECONDS = 60

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.manifests.argocd import NotUnderstoodError, applications, fill, selects
+from tidegate.manifests.argocd import NotUnderstoodError, applications, fill
+from tidegate.manifests.objects import selects
 
 SECRET = {
     "metadata": {"labels": {"tidegate.dev/environment": "dev", "tier": "gpu"}},
@@ -128,9 +129,3 @@ def test_an_absent_label_is_in_no_set() -> None:
 
     assert not selects({"matchExpressions": [rule | {"operator": "In"}]}, {})
     assert selects({"matchExpressions": [rule | {"operator": "NotIn"}]}, {})
-
-
-def test_an_operator_that_kubernetes_does_not_have_is_named() -> None:
-    """`Gt` is for nodes, not for label selectors."""
-    with pytest.raises(NotUnderstoodError, match="operator Gt"):
-        selects({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}, {})

@@ -10,7 +10,6 @@ from tests.conftest import ROOT, Cli
 from tidegate.catalog.load import load_valid
 from tidegate.findings import Finding
 from tidegate.manifests.examples import check_example
-from tidegate.manifests.pods import pods
 from tidegate.manifests.render import Rendered, render
 from tidegate.manifests.units import Folder, find_folders, find_units
 
@@ -146,15 +145,6 @@ def test_spot_is_preferred_and_on_demand_is_the_fall_back() -> None:
     assert spot["weight"] > demand["weight"]
     taints = {taint["key"] for taint in spot["template"]["spec"]["taints"]}
     assert taints == {toleration["key"] for toleration in pod["tolerations"]}
-
-
-def test_pods_are_found_at_any_depth() -> None:
-    """In a template with labels, or bare as KServe has them."""
-    one = {"name": "engine"}
-    labelled = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [one]}}
-    node = {"spec": {"x": [{"leaderTemplate": labelled}], "predictor": {"containers": [one]}}}
-
-    assert list(pods(node)) == [({"a": "b"}, labelled["spec"]), ({}, {"containers": [one]})]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def names(paths: set[Path], root: Path) -> set[str]:
         ("configMapGenerator: [{files: [engine.yaml=a.yaml]}]", {"a.yaml"}),
         ("patches: [{path: ./a.yaml}]", {"a.yaml"}),
         ("anything: {deep: [{key: ../unit/a.yaml}]}", {"a.yaml"}),
-        ("resources: [gone.yaml, '', .]", set()),
+        ("patches: [{path: gone.yaml}]\nresources: ['', .]", set()),
         ("a.yaml: 1", set()),
         ("- a.yaml", set()),
         ("", set()),
@@ -48,6 +48,31 @@ def test_every_string_that_leads_to_a_file_is_a_reference(
 
     assert names(references(unit), unit) == found
     assert fingerprint(unit) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources: [gone.yaml]",
+        "components: [github.com/a/b//c?ref=main]",
+        "resources: [link.yaml]",
+        "patches: [{path: 'https://example.invalid/patch.yaml'}]",
+    ],
+)
+def test_what_is_not_here_is_never_remembered(text: str, tmp_path: Path) -> None:
+    """A remote base is another one tomorrow, so what names it is rendered each time."""
+    unit = write(tmp_path / "unit", text)
+    (unit / "link.yaml").symlink_to("gone.yaml")
+
+    assert fingerprint(unit) is None
+
+
+def test_steps_back_are_taken_from_the_text(tmp_path: Path) -> None:
+    """Kustomize finds `gone/../a.yaml` where there is no gone, and so is it found here."""
+    unit = write(tmp_path / "unit", "patches: [{path: gone/../a.yaml}]")
+    (unit / "a.yaml").write_text("")
+
+    assert names(references(unit), unit) == {"a.yaml"}
 
 
 def test_a_long_text_does_not_make_a_root_disappear(tmp_path: Path) -> None:

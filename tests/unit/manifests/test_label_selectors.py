@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.manifests.samples import thing
 
-from tidegate.manifests import argocd, objects
+from tidegate.manifests import objects
 from tidegate.manifests.network import check_network
+from tidegate.manifests.pods import pods
 
 KEYS, VALUES = st.sampled_from(["app", "tier", "zone"]), st.sampled_from(["a", "b", "c"])
 LABELS = st.dictionaries(KEYS, VALUES)
@@ -51,7 +52,6 @@ def test_a_selector_selects_what_meets_all_of_it(
     wanted = not any(excluded(rule, labels) for rule in rules)
 
     assert objects.selects(selector, labels) is wanted
-    assert argocd.selects(selector, labels) is wanted
 
 
 @given(labels=LABELS)
@@ -116,7 +116,7 @@ def test_a_block_of_the_other_family_does_not_reach_it(block: str) -> None:
     ("one", "count"),
     [
         ({"kind": "Deployment", "spec": {"template": {"spec": {}}}}, 1),
-        ({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"a": 1}}}}}, 1),
+        ({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"a": 1}}}}}, 0),
         ({"kind": "Rollout", "spec": {"workloadRef": {}}}, 0),
         ({"kind": "CronJob", "spec": {"jobTemplate": None}}, 0),
         ({"kind": "Service", "spec": {"template": {"spec": {}}}}, 0),
@@ -124,10 +124,12 @@ def test_a_block_of_the_other_family_does_not_reach_it(block: str) -> None:
 )
 def test_only_what_owns_pods_has_a_template(one: dict[str, Any], count: int) -> None:
     """A template that is missing, or borrowed from a Deployment, is none."""
-    assert len(list(objects.templates([one]))) == count
+    assert len(pods(one)) == count
 
 
 @pytest.mark.parametrize("template", [{}, {"metadata": None}, {"metadata": {"labels": None}}])
 def test_a_template_without_labels_has_none(template: dict[str, Any]) -> None:
     """So no selector with a label takes its pods."""
-    assert objects.labels(template) == {}
+    (pod,) = pods({"kind": "Job", "spec": {"template": template | {"spec": {}}}})
+
+    assert pod.labels == {}

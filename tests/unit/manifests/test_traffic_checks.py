@@ -10,7 +10,6 @@ from tests.unit.manifests.samples import thing, unit
 from tidegate.catalog.load import load_valid
 from tidegate.findings import Finding
 from tidegate.manifests.alerts import check_alerts, runbook
-from tidegate.manifests.guards import check_guards
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.rollouts import check_rollouts
 from tidegate.manifests.routes import check_routes, longest_answer, seconds
@@ -138,31 +137,6 @@ def test_the_longest_answer_follows_from_what_the_model_promises(name: str, want
     assert longest_answer(load_valid(ROOT).models[name].spec) == pytest.approx(wanted)
 
 
-def blue_green(**names: str) -> Object:
-    """A Rollout that switches from one Service to another."""
-    analysis = {"templates": [{"templateName": names.pop("template", "generator")}]}
-    strategy = {"activeService": "generator", "previewService": "generator", **names}
-    spec = {"strategy": {"blueGreen": strategy | {"prePromotionAnalysis": analysis}}}
-    return thing("Rollout", spec)
-
-
-@pytest.mark.parametrize(
-    ("names", "missing"),
-    [
-        ({}, None),
-        ({"previewService": "green"}, "Service/green"),
-        ({"activeService": "blue"}, "Service/blue"),
-        ({"template": "none"}, "AnalysisTemplate/none"),
-    ],
-)
-def test_a_rollout_names_objects_of_its_unit(names: dict[str, str], missing: str | None) -> None:
-    """Services, and the analysis that lets it go on."""
-    objects = [SERVICE, thing("AnalysisTemplate", {}), blue_green(**names)]
-
-    wanted = [] if missing is None else [["Rollout/generator", "refers to nothing", missing]]
-    assert wanted == found(check_rollouts, *objects)
-
-
 @pytest.mark.parametrize(
     ("target", "past"),
     [
@@ -174,35 +148,10 @@ def test_a_rollout_names_objects_of_its_unit(names: dict[str, str], missing: str
 def test_a_scaler_scales_the_rollout_where_there_is_one(target: Object, past: str | None) -> None:
     """The Deployment keeps the template only; scaled too, it would run a second set of pods."""
     scaler = thing("ScaledObject", {"scaleTargetRef": target})
-    template = thing("AnalysisTemplate", {})
+    rollout = thing("Rollout", {"strategy": {"blueGreen": {"activeService": "generator"}}})
 
     wanted = [] if past is None else [["ScaledObject/generator", "scales past the Rollout", past]]
-    assert wanted == found(check_rollouts, SERVICE, template, blue_green(), scaler)
-
-
-@pytest.mark.parametrize(
-    ("policy", "demanded"),
-    [
-        ({"rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]}, True),
-        ({"rules": [{"from": [{"source": {"principals": ["*"]}}]}]}, False),
-        ({"rules": [{}]}, False),
-        (
-            {"action": "DENY", "rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]},
-            False,
-        ),
-        (None, False),
-    ],
-    ids=["token", "certificate", "anyone", "deny", "none"],
-)
-def test_a_token_is_demanded_by_every_rule(policy: Object | None, *, demanded: bool) -> None:
-    """A RequestAuthentication refuses a wrong token and lets none at all pass."""
-    objects = [DEPLOYMENT, thing("RequestAuthentication", {"selector": SELECTOR})]
-    if policy is not None:
-        objects.append(thing("AuthorizationPolicy", {"selector": SELECTOR} | policy))
-
-    whats = {what for _, what, _ in found(check_guards, *objects)}
-
-    assert whats == (set() if demanded else {"lets requests without a token pass"})
+    assert wanted == found(check_rollouts, rollout, scaler)
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,24 @@ def test_a_scaler_has_a_target_and_a_signal(
     assert ([fault] if fault else []) == result
 
 
-@pytest.mark.parametrize("scaled", [True, False])
-def test_replicas_have_one_writer(*, scaled: bool) -> None:
-    """Without a scaler a manifest may set them, zero included."""
-    scaler = [thing("ScaledObject", SCALER)] if scaled else []
+ROLLOUT = {"workloadRef": {"kind": "Deployment", "name": "generator"}}
 
-    found = scaling_faults(server(replicas=0), *scaler)
 
-    assert ([("two writers of replicas", "0")] if scaled else []) == found
+@pytest.mark.parametrize(
+    ("others", "written"),
+    [
+        ([], False),
+        ([thing("ScaledObject", SCALER)], True),
+        ([thing("Rollout", ROLLOUT)], True),
+        ([thing("Rollout", {"replicas": 2, "template": {}})], False),
+    ],
+    ids=["alone", "scaler", "rollout", "another-rollout"],
+)
+def test_replicas_have_one_writer(others: list[dict[str, Any]], *, written: bool) -> None:
+    """Without a scaler or a Rollout that takes it over, a manifest may set them, zero included."""
+    found = scaling_faults(server(replicas=0), *others)
+
+    assert ([("two writers of replicas", "0")] if written else []) == found
 
 
 @pytest.mark.parametrize(

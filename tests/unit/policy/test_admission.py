@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.policy.samples import FIXTURES, scope, sound
 from tidegate.findings import CouldNotCheckError
 from tidegate.machine_yaml import read_all
 from tidegate.policy.admission import Policy, check_admission, read_policies
+from tidegate.policy.exceptions import LABEL
 
 
 @cache
@@ -227,3 +229,16 @@ def test_nothing_else_gets_in_as_a_sidecar(container: dict[str, Any]) -> None:
 def test_a_sidecar_that_a_commit_brings_is_held_to_every_rule() -> None:
     """What Istio adds is added to pods, never to what is written down."""
     assert refused(injected(SIDECAR, "Deployment"), *ON_PODS)
+
+
+@pytest.mark.parametrize("policy", read_policies(ROOT), ids=lambda policy: policy.file)
+def test_a_cluster_leaves_out_what_bears_the_label_of_the_policy(policy: Policy) -> None:
+    """On the object, or on the template of its pods, as a controller copies it; no other label."""
+    own = {"labels": {f"{LABEL}/{Path(policy.file).stem}": "an-exception"}}
+    other = {"labels": {f"{LABEL}/another": "an-exception"}}
+
+    assert policy.leaves_out({"metadata": own})
+    assert policy.leaves_out({"metadata": {}, "spec": {"template": {"metadata": own}}})
+    for metadata in ({}, other):
+        assert not policy.leaves_out({"metadata": metadata})
+        assert not policy.leaves_out({"metadata": {}, "spec": {"template": {"metadata": metadata}}})

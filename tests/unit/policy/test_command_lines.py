@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.policy.samples import scope, sound
 
+from tidegate.manifests.pods import Pod
 from tidegate.policy.engines import ACCELERATOR, ENGINE, _flags, _placed, check_engines
-from tidegate.policy.scope import Pod
 
 NAMES = st.from_regex(r"--[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6}){0,2}", fullmatch=True)
 VALUES = st.from_regex(r"[a-z0-9/{:][a-z0-9/.:={},_-]{0,12}", fullmatch=True)

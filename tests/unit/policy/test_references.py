@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from tests.unit.policy.samples import scope, sound
 
+from tidegate.manifests.objects import dig
+from tidegate.manifests.pods import pods
 from tidegate.policy.references import check_references
-from tidegate.policy.scope import Scope, dig, pods
-from tidegate.policy.traffic import seconds
+from tidegate.policy.scope import Scope
+from tidegate.policy.traffic import check_traffic, seconds
 
 
 def route(host: str) -> dict[str, Any]:
@@ -56,6 +58,60 @@ def test_a_secret_may_come_from_an_external_secret() -> None:
     assert list(check_references([scope(objects)])) == []
 
 
+def blue_green(**names: str) -> dict[str, Any]:
+    """A Rollout that switches from one Service to another, once an analysis lets it."""
+    analysis = {"templates": [{"templateName": names.pop("template", "latency")}]}
+    strategy = {"activeService": "generator", "previewService": "generator", **names}
+    spec = {"strategy": {"blueGreen": strategy | {"prePromotionAnalysis": analysis}}}
+    metadata = {"name": "blue-green", "namespace": "llm-production"}
+    return {"kind": "Rollout", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        ({}, []),
+        ({"previewService": "green"}, ["green"]),
+        ({"activeService": "blue"}, ["blue"]),
+        ({"template": "none"}, ["none"]),
+    ],
+)
+def test_a_rollout_names_what_is_there(names: dict[str, str], missing: list[str]) -> None:
+    """Services, and the analysis that lets it go on."""
+    found = [fault.found for fault in check_references([scope(sound(), blue_green(**names))])]
+
+    assert found == missing
+
+
+@pytest.mark.parametrize(
+    ("policy", "demanded"),
+    [
+        ({"rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]}, True),
+        ({"rules": [{"from": [{"source": {"principals": ["*"]}}]}]}, False),
+        ({"rules": [{"from": [{}]}]}, False),
+        ({"rules": [{}]}, False),
+        (
+            {"action": "DENY", "rules": [{"from": [{"source": {"requestPrincipals": ["*"]}}]}]},
+            False,
+        ),
+        (None, False),
+    ],
+    ids=["token", "certificate", "no-source", "anyone", "deny", "none"],
+)
+def test_a_token_is_demanded_by_every_rule(
+    policy: dict[str, Any] | None, *, demanded: bool
+) -> None:
+    """A RequestAuthentication refuses a wrong token and lets none at all pass."""
+    objects = sound()
+    guard = objects.pop("authorizationpolicy")
+    selector = {"selector": guard["spec"]["selector"]}
+    extra = [] if policy is None else [guard | {"spec": selector | policy}]
+
+    codes = {fault.code for fault in check_traffic(scope(objects, *extra))} - {"TG606"}
+
+    assert codes == (set() if demanded else {"TG607"})
+
+
 @pytest.mark.parametrize(
     ("one", "count"),
     [
@@ -64,6 +120,8 @@ def test_a_secret_may_come_from_an_external_secret() -> None:
         ({"kind": "Job", "spec": {"template": {"spec": {}}}}, 1),
         ({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": {}}}}}}, 1),
         ({"kind": "LeaderWorkerSet", "spec": {"leaderWorkerTemplate": {}}}, 0),
+        ({"kind": "InferenceService", "metadata": {}, "spec": {"predictor": {}}}, 1),
+        ({"kind": "LLMInferenceService", "metadata": {}, "spec": {}}, 0),
     ],
 )
 def test_pods_are_found_where_a_kind_keeps_them(one: dict[str, Any], count: int) -> None:

@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from tests.conftest import ROOT, Cli
 
 from tidegate.findings import Finding
@@ -15,6 +18,10 @@ from tidegate.policy.sarif import sarif
 from tidegate.policy.scope import Scope
 from tidegate.registry import registry
 
+SARIF = jsonschema_rs.Draft4Validator(
+    json.loads((ROOT / "tests" / "fixtures" / "sarif-2.1.0.json").read_text()),
+    validate_formats=True,
+)
 FINDING = Finding(
     "overlays/dev/generator/kustomization.yaml", "A<b>", "no fallback", "x", "none", "add it"
 )
@@ -87,6 +94,37 @@ def test_sarif_has_a_rule_and_a_place_for_each_finding() -> None:
     assert places[0]["physicalLocation"] == {"artifactLocation": {"uri": FINDING.file}}
     assert places[1]["physicalLocation"]["region"] == {"startLine": 7}
     assert places[0]["logicalLocations"] == [{"fullyQualifiedName": "A<b>"}]
+
+
+@given(st.lists(st.builds(Finding, *[st.text(max_size=9) | st.just("line 7")] * 6), max_size=3))
+@example([])
+@example([FINDING, IN_A_LINE])
+def test_sarif_is_what_its_schema_says(findings: list[Finding]) -> None:
+    """OASIS SARIF 2.1.0, whatever is found; a file's name becomes a URI."""
+    report = json.loads(sarif(findings))
+
+    assert [str(error) for error in SARIF.iter_errors(report)] == []
+    assert len(report["runs"][0]["results"]) == len(findings)
+
+
+def test_a_report_that_is_no_sarif_would_be_found_out() -> None:
+    """The schema that the reports are held to is strict."""
+    report = json.loads(sarif([FINDING]))
+    report["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"] = {"startLine": 0}
+
+    assert not SARIF.is_valid(report)
+    assert not SARIF.is_valid(report | {"version": "2.0.0"})
+
+
+@pytest.mark.parametrize("findings", [[], [FINDING, IN_A_LINE, Finding(*"abcdef")]])
+def test_the_json_report_has_a_schema(findings: list[Finding]) -> None:
+    """Every field is described, and there are no others."""
+    schema = json.loads((ROOT / "docs" / "reference" / "findings.schema.json").read_text())
+    report = [finding.as_dict() for finding in findings]
+
+    jsonschema_rs.validate(schema, report)
+    for finding in report:
+        assert set(finding) == set(schema["items"]["properties"])
 
 
 @pytest.mark.parametrize("findings", [(), (FINDING,)], ids=["clean", "one"])
