@@ -21,12 +21,13 @@ def contract(behaviour: Behaviour) -> subprocess.CompletedProcess[str]:
 
 def test_a_server_that_keeps_to_its_document_passes() -> None:
     """Every route was asked, what is allowed and what is not."""
-    asked = Behaviour(context=10**6)
-    done = contract(asked)
+    behaviour = Behaviour(context=10**6)
+    done = contract(behaviour)
+    asked: list[object] = [*behaviour.asked]
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"messages", "prompt", "input", "documents"} <= {
-        key for body in asked.asked if isinstance(body, dict) for key in body
+        key for body in asked if isinstance(body, dict) for key in body
     }
 
 

@@ -13,7 +13,7 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import checks, gate, lab, release, supply
+from tidegate.cli import checks, data, gate, lab, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
@@ -39,6 +39,7 @@ models = typer.Typer(help="The models of models/: what is served.", no_args_is_h
 app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(gate.app, name="gate")
+gate.app.command("data")(data.data)
 app.add_typer(supply.images, name="images")
 app.command("check")(checks.check)
 app.command("ci")(run_ci)

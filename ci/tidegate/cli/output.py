@@ -63,9 +63,14 @@ def columns(*names: str, title: Text | str | None = None, right: set[str] | None
 def verdict_table(title: str, verdict: Verdict) -> Table:
     """Every measurement with its threshold, sample size and outcome."""
     heading = Text.assemble(f"{title}: ", (verdict.summary(), OUTCOME_STYLE[verdict.outcome]))
+    return measurement_table(heading, verdict.measurements)
+
+
+def measurement_table(heading: Text | str, measurements: Iterable[Measurement]) -> Table:
+    """Each measurement with its interval, threshold, sample size and outcome."""
     names = ("measured", "value", "interval", "wanted", "samples", "needed", "outcome")
     table = columns(*names, title=heading, right={"value", "interval", "samples", "needed"})
-    for m in verdict.measurements:
+    for m in measurements:
         wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g} {m.unit}"
         value = "nothing" if m.value is None else f"{m.value:.3g}"
         outcome = Text(m.outcome, style=OUTCOME_STYLE[m.outcome])

@@ -13,10 +13,9 @@ from tests.stub.faults import Behaviour
 from tests.unit.gates.conftest import Observe, Serve
 from tests.unit.gates.samples import evals, generator
 
-from tidegate.catalog.corpora import PUBLISHED, SHIPPED, CorpusName, Published, size
+from tidegate.catalog.corpora import HUB, PUBLISHED, SHIPPED, CorpusName, Published, size
 from tidegate.catalog.evals import Corpus
 from tidegate.findings import CouldNotCheckError
-from tidegate.gates import corpora
 from tidegate.gates.corpora import cases, shipped
 from tidegate.gates.jobs import Plan
 from tidegate.gates.judge import judge
@@ -69,7 +68,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str | None]
 def publish(monkeypatch: pytest.MonkeyPatch, file: str, digest: str = DIGEST) -> None:
     """Let AdvBench be another file on the hub."""
     known = Published(
-        f"{corpora.HUB}/datasets/x/resolve/1/{file}",
+        f"{HUB}/datasets/x/resolve/1/{file}",
         digest,
         "goal",
         2,
@@ -77,7 +76,7 @@ def publish(monkeypatch: pytest.MonkeyPatch, file: str, digest: str = DIGEST) ->
         licence="MIT",
         only={"kind": "use"},
     )
-    monkeypatch.setitem(corpora.PUBLISHED, "advbench", known)
+    monkeypatch.setattr("tidegate.gates.corpora.PUBLISHED", {"advbench": known})
 
 
 @pytest.mark.parametrize("name", SHIPPED)
