@@ -1,5 +1,6 @@
 """What the gates promise: error rates, the pace of the load client, the lab's suites."""
 
+import os
 import random
 import subprocess
 import sys
@@ -119,17 +120,34 @@ def _stub() -> Iterator[str]:
             process.terminate()
 
 
+@contextmanager
+def _before_all_others() -> Iterator[str]:
+    """Client and stub at real-time priority: what is measured is not who else uses the machine."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+    except PermissionError:
+        yield "normal"
+        return
+    try:
+        yield "real-time"
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def dispatch() -> Figures:
     """How late the client sends when 1,500 streams a second are due."""
-    with _stub() as url:
+    with _before_all_others() as priority, _stub() as url:
         data = payload(url, "/v1/chat/completions", BODY, None)
         arrivals = poisson(RATE, SECONDS, seed=0)
+        used = time.process_time()
         started, found = uvloop.run(open_loop(url, arrivals, [data], patience=10, warm=64))
+        used = time.process_time() - used
     requests = [exchange.as_request(started, stream=True) for exchange in found]
     late = measure.quantile([r.lateness for r in requests], 0.99) or 0.0
     failed = sum(r.fault is not None for r in requests)
     return [
-        ("gates: lateness p99 at 1,500 streams/s", 1000 * late, "ms", 5),
+        (f"gates: lateness p99 at 1,500 streams/s, {priority} priority", 1000 * late, "ms", 5),
+        ("gates: client's share of one core at 1,500 streams/s", 100 * used / SECONDS, "%", 50),
         ("gates: failed of 15,000 streams", failed, "streams", 0),
     ]
 
