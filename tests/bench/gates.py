@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvloop
 from tests.bench.figures import Figures
+from tests.bench.twins import served
 
 from tidegate.catalog.load import ModelFolder, load_valid
 from tidegate.gates import measure
@@ -23,14 +24,12 @@ from tidegate.gates.run import run_gates
 from tidegate.gates.verdict import Outcome, Verdict
 from tidegate.gates.wire import open_loop, payload
 from tidegate.lab.paths import Lab
-from tidegate.lab.server import Server, serving
-from tidegate.lab.training_runs import CHAT, DEGRADED, RERANKER, RETRIEVER, pack_model
+from tidegate.lab.server import Server
+from tidegate.lab.training_runs import CHAT, RERANKER, RETRIEVER
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 2000
-SEEDS = 20
 RATE, SECONDS = 1500.0, 10.0
-FLIPPED, NOISY = "tiny-rerank-flipped", "minilm-noisy"
 BODY = b'{"model":"stub","messages":[{"role":"user","content":"Hello"}],"stream":true}'
 
 
@@ -152,13 +151,6 @@ def dispatch() -> Figures:
     ]
 
 
-@contextmanager
-def _served(lab: Lab, model: ModelFolder, artifact: str) -> Iterator[Server]:
-    digest = pack_model(lab, artifact).digest
-    with lab.locked(), serving(lab, {"bench": (model, digest)}) as servers:
-        yield servers["bench"]
-
-
 def _verdict(server: Server, model: ModelFolder, plan: Plan) -> Verdict:
     limit = max(model.spec.limits.output_tokens, 1)
     with Endpoint(server.url, model.name, max_tokens=limit) as endpoint:
@@ -167,33 +159,15 @@ def _verdict(server: Server, model: ModelFolder, plan: Plan) -> Verdict:
 
 def suites() -> Figures:
     """Both suites of all three services of the lab, one after the other, on real engines."""
-    lab, models = Lab(ROOT), load_valid(ROOT).models
+    models = load_valid(ROOT).models
     times = {"smoke": 0.0, "full": 0.0}
     for name in (CHAT, RETRIEVER, RERANKER):
-        with _served(lab, models[name], name) as server:
+        with served(Lab(ROOT), {name: models[name]}) as servers:
             for suite in ("smoke", "full"):
                 started = time.perf_counter()
-                _verdict(server, models[name], Plan(suite=suite))
+                _verdict(servers[name], models[name], Plan(suite=suite))
                 times[suite] += time.perf_counter() - started
     return [
         ("gates: smoke suite of the lab", times["smoke"], "s", 60),
         ("gates: full suite of the lab", times["full"], "s", 360),
     ]
-
-
-def twins() -> Figures:
-    """Of 20 seeds, for how many the good release does not pass, and the degraded twin does."""
-    lab, models = Lab(ROOT), load_valid(ROOT).models
-    command = [str(lab.python), "-m", "tidegate.lab.training.twins", str(lab.models)]
-    subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "ci")})
-    figures: Figures = []
-    for name, twin in ((CHAT, DEGRADED), (RETRIEVER, NOISY), (RERANKER, FLIPPED)):
-        for artifact, wanted in ((name, Outcome.PASS), (twin, Outcome.FAIL)):
-            with _served(lab, models[name], artifact) as server:
-                found = [
-                    _verdict(server, models[name], Plan(seed=seed)).outcome for seed in range(SEEDS)
-                ]
-            wrong = sum(outcome is not wanted for outcome in found)
-            what = f"gates: {artifact} does not {wanted}, of {SEEDS} seeds"
-            figures.append((what, wrong, "seeds", 0))
-    return figures

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from tests.bench import gates
+from tests.bench import gates, twins
 from tests.bench.figures import Figures
 from tests.bench.mutations import COUNT, SEED, mutations
 
@@ -169,7 +169,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "gates-errors": gates.error_rates,
     "gates-dispatch": gates.dispatch,
     "gates-suites": gates.suites,
-    "gates-twins": gates.twins,
+    "gates-twins": twins.twins,
     "demo-cold": demo_cold,
     "tests": tests,
 }

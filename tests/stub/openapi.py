@@ -43,6 +43,21 @@ GIVES: dict[str, Json] = {
 }
 
 
+_TYPES = {"array": list, "object": dict, "string": str}
+
+
+def fits(value: Any, schema: Json) -> bool:  # noqa: ANN401 - JSON
+    """Whether a value is what one of `TAKES` says; engines have no package for that."""
+    if "enum" in schema:
+        return value in schema["enum"]
+    if not isinstance(value, _TYPES[schema["type"]]):
+        return False
+    if isinstance(value, list):
+        return len(value) >= schema["minItems"] and all(fits(v, schema["items"]) for v in value)
+    fields = schema.get("properties", {})
+    return all(key in value and fits(value[key], one) for key, one in fields.items())
+
+
 def _answer(schema: Json) -> Json:
     return {"description": "an answer", "content": {"application/json": {"schema": schema}}}
 

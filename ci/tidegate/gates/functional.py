@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from tidegate.catalog.cases import Case
-from tidegate.catalog.evals import Cases, Conversations, Corpus, EvalSet, Robustness
+from tidegate.catalog.evals import (
+    Cases,
+    Conversations,
+    Corpus,
+    EvalSet,
+    Nearest,
+    Ranking,
+    Robustness,
+)
 from tidegate.catalog.load import ModelFolder
 from tidegate.gates.assertions import Said, fault_of
 from tidegate.gates.client import Endpoint, Json
@@ -15,9 +23,17 @@ from tidegate.gates.record import Answer
 
 def gate_of(evals: EvalSet) -> str:
     """Under which gate a set is reported."""
-    if isinstance(evals.spec, Corpus):
-        return "safety"
-    return evals.spec.gate if isinstance(evals.spec, Cases) else "functional"
+    match evals.spec:
+        case Cases():
+            return evals.spec.gate
+        case Corpus():
+            return "safety"
+        case Nearest() | Ranking():
+            return "retrieval"
+        case Robustness():
+            return "robustness"
+        case _:
+            return "functional"
 
 
 def converse(endpoint: Endpoint, case: Case) -> str:
