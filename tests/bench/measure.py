@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from tests.bench import gates, others
+from tests.bench import gates, others, twins
 from tests.bench.figures import Figures
 from tests.bench.mutations import COUNT, SEED, mutations
 
@@ -199,7 +199,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
     "gates-errors": gates.error_rates,
     "gates-dispatch": gates.dispatch,
     "gates-suites": gates.suites,
-    "gates-twins": gates.twins,
+    "gates-twins": twins.twins,
     "fleet": fleet,
     "demo-cold": demo_cold,
     "tests": tests,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.stub.faults import Behaviour
+from tests.stub.openapi import TAKES, document, fits
 
 Body = dict[str, Any]
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -62,7 +63,7 @@ class Stub:
         self.count += 1
         if self.count - 1 in does.error_burst:
             return _send(writer, does.error_status, _error("too busy", "Overloaded"))
-        body = json.loads(data)
+        body = _parsed(data)
         does.asked.append(body)
         if refusal := self._refusal(path, body):
             return _send(writer, *refusal)
@@ -83,20 +84,19 @@ class Stub:
         if path == "/v1/models":
             return _send(writer, 200, {"object": "list", "data": [{"id": self.behaviour.model}]})
         if path == "/openapi.json" and self.behaviour.openapi:
-            routes = ("chat/completions", "completions", "embeddings", "models", "rerank")
-            return _send(writer, 200, {"paths": {f"/v1/{route}": {} for route in routes}})
+            return _send(writer, 200, document(self.behaviour.model))
         return _send(writer, self.behaviour.health if path == "/health" else 404, {})
 
     def _refusal(self, path: str, body: Body) -> tuple[int, Body] | None:
         if self.behaviour.deaf_to_errors:
             return None
-        if body.get("model") != self.behaviour.model:
+        if path not in TAKES:
+            return 404, _error("no such route", "NotFoundError")
+        if not fits(body, TAKES[path]):
+            return 400, _error("not as documented", "BadRequest")
+        if body["model"] != self.behaviour.model:
             return 404, _error("no such model", "NotFoundError")
-        needed = {"/v1/embeddings": "input", "/v1/rerank": "documents"}
-        field = needed.get(path, "prompt" if path == "/v1/completions" else "messages")
-        if field not in body:
-            return 400, _error(f"no {field}", "BadRequest")
-        if len(json.dumps(body[field]).split()) > self.behaviour.context:
+        if len(json.dumps(body).split()) > self.behaviour.context:
             return 400, _error("too long", "BadRequest")
         return None
 
@@ -170,7 +170,7 @@ class Stub:
     def _embeddings(self, body: Body) -> Body:
         rows = [
             {"index": i, "object": "embedding", "embedding": self.behaviour.embed(text)}
-            for i, text in enumerate(body["input"] if isinstance(body["input"], list) else "x")
+            for i, text in enumerate(body["input"])
         ]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return {"object": "list", "model": "stub", "data": rows, "usage": usage}
@@ -181,6 +181,13 @@ class Stub:
             for i, document in enumerate(body["documents"])
         ]
         return {"id": "id", "results": rows, "usage": {"prompt_tokens": 5, "total_tokens": 5}}
+
+
+def _parsed(data: bytes) -> Any:  # noqa: ANN401 - JSON, or nothing
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
 
 
 def _error(message: str, kind: str) -> Body:

@@ -83,6 +83,8 @@ class Assertion(Strict):
     """A criterion, put to a judge model; needs a judge endpoint."""
     leaks: Literal["nothing"] | None = None
     """The answer holds no e-mail address, card or account number, key or token."""
+    presidio: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Entities, such as CREDIT_CARD, that Presidio's patterns must not find in the answer."""
 
     @field_validator("json_schema")
     @classmethod

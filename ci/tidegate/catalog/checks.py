@@ -3,8 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tidegate.catalog import corpora
 from tidegate.catalog.engine import check_engine
-from tidegate.catalog.evals import TASK_OF, Cases, Needle, Questions, Robustness, Structured
+from tidegate.catalog.evals import (
+    TASK_OF,
+    Cases,
+    Conversations,
+    Corpus,
+    Nearest,
+    Needle,
+    Questions,
+    Ranking,
+    Robustness,
+    Structured,
+)
 from tidegate.catalog.load import Catalog, ModelFolder
 from tidegate.catalog.objects import Cluster, ModelSpec
 from tidegate.catalog.prompts import check_prompts
@@ -93,17 +105,24 @@ def _check_evals(model: ModelFolder, folder: str) -> Iterator[Finding]:
             )
         if isinstance(evals.spec, Robustness):
             yield from _check_disturbed(model, evals.spec, file)
-        elif len(evals.spec.cases) < evals.spec.min_samples:
+        elif (size := _size(evals.spec)) < evals.spec.min_samples:
             yield Finding(
                 file,
                 "spec.minSamples",
                 "more than there are cases",
-                f"at most {len(evals.spec.cases)}",
+                f"at most {size}",
                 str(evals.spec.min_samples),
                 "add cases; with fewer the gate can only hold",
             )
         if isinstance(evals.spec, Questions | Structured | Cases | Needle):
             yield from _check_keys([case.key for case in evals.spec.expanded()], file)
+
+
+def _size(spec: Conversations | Corpus | Nearest | Ranking) -> int:
+    """How many cases of a set are asked."""
+    if isinstance(spec, Corpus):
+        return min(spec.sample or corpora.size(spec.corpus), corpora.size(spec.corpus))
+    return len(spec.cases)
 
 
 def _check_disturbed(model: ModelFolder, spec: Robustness, file: str) -> Iterator[Finding]:

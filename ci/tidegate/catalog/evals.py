@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tidegate.catalog.cases import Assertion, Case, Text
+from tidegate.catalog.corpora import CorpusName
 from tidegate.catalog.objects import Count, Metadata, Name, Share, Strict, Task
 
 
@@ -133,6 +134,17 @@ class Cases(Judged):
         return self.cases
 
 
+class Corpus(Judged):
+    """A safety set by name, one that ships with Tidegate or a published one."""
+
+    type: Literal["corpus"]
+    corpus: CorpusName
+    sample: Count | None = None
+    """How many of its cases are asked, drawn by the seed; all if left out."""
+    asserts: list[Assertion] = Field(default_factory=list, alias="assert")
+    """What its answers must satisfy beside what the set itself wants."""
+
+
 class Needle(Judged):
     """A fact hidden in a long text at several depths, then asked for."""
 
@@ -229,6 +241,7 @@ TASK_OF: dict[str, Task] = {
     "structured": Task.GENERATE,
     "cases": Task.GENERATE,
     "needle": Task.GENERATE,
+    "corpus": Task.GENERATE,
     "robustness": Task.GENERATE,
     "nearest": Task.EMBED,
     "ranking": Task.RERANK,
@@ -242,6 +255,6 @@ class EvalSet(Strict):
     kind: Literal["EvalSet"]
     metadata: Metadata
     spec: Annotated[
-        Questions | Structured | Cases | Needle | Robustness | Nearest | Ranking,
+        Questions | Structured | Cases | Corpus | Needle | Robustness | Nearest | Ranking,
         Field(discriminator="type"),
     ]

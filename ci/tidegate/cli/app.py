@@ -13,7 +13,7 @@ from tidegate.catalog.checks import check_model
 from tidegate.catalog.load import Catalog, ModelFolder, find_root, load, load_valid
 from tidegate.catalog.schema import write_schemas
 from tidegate.catalog.sizing import GIB, fit
-from tidegate.cli import checks, evidence, gate, lab, operate, release, supply
+from tidegate.cli import checks, data, evidence, gate, lab, operate, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
@@ -41,6 +41,7 @@ app.add_typer(models, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(gate.app, name="gate")
+gate.app.command("data")(data.data)
 app.add_typer(supply.images, name="images")
 app.command("check")(checks.check)
 app.command("ci")(run_ci)

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from tidegate import cache
 from tidegate.catalog.load import ModelFolder, find_root, load_valid
 from tidegate.cli.options import (
     ArtifactOption,
@@ -98,6 +99,9 @@ def gate_run(
     judge_url: Annotated[
         str | None, typer.Option("--judge", help="Server for the assertion `judge`.")
     ] = None,
+    corpora: Annotated[
+        Path | None, typer.Option(help="Folder of published safety sets, fetched where absent.")
+    ] = None,
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,
     environment: Annotated[
@@ -138,6 +142,7 @@ def gate_run(
                 only=frozenset(only or ()),
                 trace=read_trace(trace) if trace else (),
                 step_seconds=step_seconds,
+                corpora=corpora or cache.folder() / "corpora",
             )
             endpoint = Endpoint(
                 url or "",

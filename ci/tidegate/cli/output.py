@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -22,6 +23,8 @@ from tidegate.promotion.delivery import Delivery
 from tidegate.promotion.history import Record, Standing
 
 OUTCOME_STYLE = {Outcome.PASS: "green", Outcome.HOLD: "yellow", Outcome.FAIL: "red"}
+UNIT = {"share": "", "score": "", "ratio": "", "requests/s": "/s", "USD": "$"}
+"""Units that are told shorter than in a verdict, or go without saying."""
 DIFF_STYLE = {"+": "green", "-": "red", "@": "cyan"}
 STATE_STYLE = {"proven": "green", "never promoted": "dim", "unproven": "red"}
 
@@ -64,14 +67,29 @@ def columns(*names: str, title: Text | str | None = None, right: set[str] | None
 def verdict_table(title: str, verdict: Verdict) -> Table:
     """Every measurement with its threshold, sample size and outcome."""
     heading = Text.assemble(f"{title}: ", (verdict.summary(), OUTCOME_STYLE[verdict.outcome]))
-    names = ("measured", "value", "interval", "wanted", "samples", "needed", "outcome")
-    table = columns(*names, title=heading, right={"value", "interval", "samples", "needed"})
-    for m in verdict.measurements:
-        wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g} {m.unit}"
-        value = "nothing" if m.value is None else f"{m.value:.3g}"
-        outcome = Text(m.outcome, style=OUTCOME_STYLE[m.outcome])
-        samples = (str(m.samples), str(m.min_samples))
-        table.add_row(f"{m.gate}/{m.name}", value, _limits(m), wanted, *samples, outcome)
+    return measurement_table(heading, verdict.measurements)
+
+
+def measurement_table(heading: Text | str, measurements: Iterable[Measurement]) -> Table:
+    """Each measurement with its interval, threshold, samples of those needed, and outcome.
+
+    Gates are headings and shares have no unit, so that a row fits 80 columns.
+    """
+    names = ("measured", "value", "interval", "wanted", "samples", "")
+    table = columns(*names, title=heading, right={"value", "interval", "samples"})
+    for gate, rows in groupby(measurements, key=lambda m: m.gate):
+        table.add_row(Text(gate, style="bold"))
+        for m in rows:
+            wanted = f"{'>=' if m.bound == 'at least' else '<='} {m.threshold:.4g}"
+            value = "nothing" if m.value is None else f"{m.value:.3g}"
+            table.add_row(
+                f"  {m.name}",
+                value,
+                _limits(m),
+                f"{wanted} {UNIT.get(m.unit, m.unit)}".rstrip(),
+                f"{m.samples}/{m.min_samples}",
+                Text(m.outcome, style=OUTCOME_STYLE[m.outcome]),
+            )
     return table
 
 

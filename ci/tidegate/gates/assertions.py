@@ -14,6 +14,7 @@ from tidegate.catalog.cases import Assertion, Number
 from tidegate.findings import cannot_check
 from tidegate.gates.client import Endpoint
 from tidegate.gates.leaks import leaks
+from tidegate.gates.presidio import entities_in
 
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _REFUSES = re.compile(
@@ -169,6 +170,11 @@ def _leaks(said: Said, _: str) -> str | None:
     return f"wanted nothing private, found {', '.join(found)}: {said.answer!r}" if found else None
 
 
+def _presidio(said: Said, unwanted: list[str]) -> str | None:
+    found = entities_in(said.answer, unwanted)
+    return f"wanted nothing private, found {', '.join(found)}: {said.answer!r}" if found else None
+
+
 def _needed(endpoint: Endpoint | None, assertion: str, option: str) -> Endpoint:
     if endpoint is None:
         raise cannot_check(
@@ -201,4 +207,5 @@ _CHECKS: dict[str, Callable[[Said, Any], str | None]] = {
     "similar": _similar,
     "judge": _judge,
     "leaks": _leaks,
+    "presidio": _presidio,
 }

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from tidegate.catalog.cases import Case
-from tidegate.catalog.evals import Cases, Conversations, EvalSet, Robustness
+from tidegate.catalog.evals import (
+    Cases,
+    Conversations,
+    Corpus,
+    EvalSet,
+    Nearest,
+    Ranking,
+    Robustness,
+)
 from tidegate.catalog.load import ModelFolder
 from tidegate.gates.assertions import Said, fault_of
 from tidegate.gates.client import Endpoint, Json
@@ -15,7 +23,17 @@ from tidegate.gates.record import Answer
 
 def gate_of(evals: EvalSet) -> str:
     """Under which gate a set is reported."""
-    return evals.spec.gate if isinstance(evals.spec, Cases) else "functional"
+    match evals.spec:
+        case Cases():
+            return evals.spec.gate
+        case Corpus():
+            return "safety"
+        case Nearest() | Ranking():
+            return "retrieval"
+        case Robustness():
+            return "robustness"
+        case _:
+            return "functional"
 
 
 def converse(endpoint: Endpoint, case: Case) -> str:
@@ -29,7 +47,8 @@ def converse(endpoint: Endpoint, case: Case) -> str:
     return endpoint.chat(said, case.parameters)
 
 
-def _ask(target: Target, case: Case) -> Answer:
+def ask(target: Target, case: Case) -> Answer:
+    """What became of one case."""
     said = Said(case.question, converse(target.endpoint, case), target.plan.helpers)
     faults = (fault_of(said, assertion) for assertion in case.asserts)
     return Answer(
@@ -41,7 +60,8 @@ def _ask(target: Target, case: Case) -> Answer:
     )
 
 
-def _selected(cases: list[Case], tags: frozenset[str]) -> list[Case]:
+def selected(cases: list[Case], tags: frozenset[str]) -> list[Case]:
+    """Cases with one of the tags; all where there are none."""
     return [case for case in cases if not tags or tags & set(case.tags)]
 
 
@@ -55,9 +75,8 @@ def conversations(model: ModelFolder) -> Iterator[tuple[EvalSet, list[Case]]]:
 def jobs(target: Target) -> Iterator[Job]:
     """One job for each case of each set."""
     for evals, cases in conversations(target.model):
-        for case in _selected(cases, target.plan.tags):
-            ask = partial(_ask, target, case)
-            yield Job(gate_of(evals), evals.metadata.name, case.key, ask)
+        for case in selected(cases, target.plan.tags):
+            yield Job(gate_of(evals), evals.metadata.name, case.key, partial(ask, target, case))
 
 
 def disturbed_jobs(target: Target) -> Iterator[Job]:
@@ -65,7 +84,7 @@ def disturbed_jobs(target: Target) -> Iterator[Job]:
     sets = {evals.metadata.name: cases for evals, cases in conversations(target.model)}
     for evals in target.model.evals:
         if isinstance(evals.spec, Robustness):
-            for case in _selected(sets[evals.spec.of], target.plan.tags):
+            for case in selected(sets[evals.spec.of], target.plan.tags):
                 for changed in disturbed(case, evals.spec, seed=target.plan.seed):
-                    ask = partial(_ask, target, changed)
-                    yield Job("robustness", evals.metadata.name, changed.key, ask)
+                    asked = partial(ask, target, changed)
+                    yield Job("robustness", evals.metadata.name, changed.key, asked)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from tidegate import cache
 from tidegate.catalog.load import ModelFolder
 from tidegate.gates.assertions import Helpers
 from tidegate.gates.client import Endpoint, EndpointError
@@ -29,6 +31,8 @@ class Plan:
     """Seconds at which requests arrive, replayed beside the ladder of rates."""
     step_seconds: float = 10.0
     """How long requests arrive at each rate of the ladder."""
+    corpora: Path = field(default_factory=lambda: cache.folder() / "corpora")
+    """Where published sets lie."""
 
     def wants(self, *gates: str) -> bool:
         """Whether one of these gates is looked at."""

@@ -114,11 +114,10 @@ def _free(judging: Judging) -> int:
 
 
 def _sets(judging: Judging) -> Iterator[Measurement]:
-    for evals in judging.model.evals:
-        spec, name = evals.spec, evals.metadata.name
+    for evals in sorted(judging.model.evals, key=gate_of):
+        spec, name, gate = evals.spec, evals.metadata.name, gate_of(evals)
         if isinstance(spec, Robustness):
             continue
-        gate = retrieval.GATE if isinstance(spec, Nearest | Ranking) else gate_of(evals)
         yield from _share(
             judging,
             gate,

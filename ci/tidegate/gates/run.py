@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from tidegate.catalog.load import ModelFolder
 from tidegate.catalog.objects import Task
-from tidegate.gates import contract, faults, functional, latency, load, retrieval
+from tidegate.gates import contract, corpora, faults, functional, latency, load, retrieval
 from tidegate.gates.client import Endpoint
 from tidegate.gates.jobs import Job, Plan, Progress, Target, ask_all
 from tidegate.gates.judge import judge
@@ -46,6 +46,7 @@ def _jobs(target: Target) -> Iterator[Job]:
         yield from retrieval.jobs(target)
         return
     yield from functional.jobs(target)
+    yield from corpora.jobs(target)
     if target.plan.suite == "full":
         yield from functional.disturbed_jobs(target)
 

@@ -89,18 +89,58 @@ def unit(release: Release | None) -> Unit:
 
 def test_a_measurement_is_a_row_with_all_that_it_was_judged_by() -> None:
     """Under a title that says the outcome and how many passed."""
-    title, header, _, row = shown(output.verdict_table("tiny-chat", measured()))
+    title, header, _, gate, row = shown(output.verdict_table("tiny-chat", measured()))
 
     assert title == ["tiny-chat:", "pass", "1/1"]
-    assert header == ["measured", "value", "interval", "wanted", "samples", "needed", "outcome"]
-    assert row == ["quality/facts", "0.9", "0.8..1", ">=", "0.85", "share", "20", "10", "pass"]
+    assert header == ["measured", "value", "interval", "wanted", "samples"]
+    assert gate == ["quality"]
+    assert row == ["facts", "0.9", "0.8..1", ">=", "0.85", "20/10", "pass"]
+
+
+# The longest names that the gates give, with long numbers.
+LONGEST = [
+    ("load", "time-to-first-token-p95-ratio", "ratio", 1.234, 1.01, 1.52, 1.5),
+    ("latency", "inter-token-latency-p99.9", "s", 0.00123, 0.0011, 0.0012, 0.025),
+    ("load", "knee", "requests/s", 12.5, 12.5, 16.25, 12.5),
+    ("cost", "per-million-tokens", "USD", 0.1234, 0.0012, 0.0013, 0.1234),
+    ("robustness", "disturbed-distraction-drop", "share", 0.123, -0.012, 0.123, 0.125),
+]
+
+
+def test_a_verdict_fits_eighty_columns() -> None:
+    """No cell is folded: each measurement is one line, under the name of its gate."""
+    (one,) = measured().measurements
+    long = tuple(
+        one.model_copy(
+            update={
+                "gate": gate,
+                "name": name,
+                "unit": unit,
+                "value": value,
+                "threshold": threshold,
+                "samples": 1000,
+                "min_samples": 100,
+                "interval": Interval(low=low, high=high, confidence=0.9, method="bootstrap"),
+            }
+        )
+        for gate, name, unit, value, low, high, threshold in LONGEST
+    )
+    lines = shown(
+        output.verdict_table("m", measured().model_copy(update={"measurements": long})), 80
+    )
+
+    assert [line[0] for line in lines[3:]] == [
+        *("load", LONGEST[0][1], "latency", LONGEST[1][1], "load", LONGEST[2][1]),
+        *("cost", LONGEST[3][1], "robustness", LONGEST[4][1]),
+    ]
+    assert {line[-1] for line in lines[3:] if len(line) > 1} == {"pass", "hold", "fail"}
 
 
 def test_what_could_not_be_measured_is_nothing_and_not_zero() -> None:
     """It has no interval either, and holds."""
     *_, row = shown(output.verdict_table("t", measured(None)))
 
-    assert row == ["quality/facts", "nothing", ">=", "0.85", "share", "20", "10", "hold"]
+    assert row == ["facts", "nothing", ">=", "0.85", "20/10", "hold"]
 
 
 def test_the_most_that_may_be_is_told_by_its_sign() -> None:

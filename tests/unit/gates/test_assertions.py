@@ -160,6 +160,14 @@ def test_a_language_without_its_package_cannot_be_checked(monkeypatch: pytest.Mo
     assertions._classifier.cache_clear()  # noqa: SLF001 - as above
 
 
+def test_presidio_without_its_package_cannot_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a language; scripts/e2e has the package and looks at what it finds."""
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+
+    with pytest.raises(CouldNotCheckError, match=r"pip install 'tidegate\[presidio\]'"):
+        check({"presidio": ["CREDIT_CARD"]}, "anything")
+
+
 def test_every_field_of_an_assertion_has_its_check() -> None:
     """A new kind of assertion without a check would fail only when used."""
     assert set(assertions._CHECKS) == set(Assertion.model_fields)  # noqa: SLF001 - the table

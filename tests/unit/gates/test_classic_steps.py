@@ -25,6 +25,7 @@ SCRIPTS = {
     "safety_tests": "gate run --only safety",
     "load_test": "gate run --suite full --only load",
     "production_validation": "gate run --suite full",
+    "data_validation": "gate data",
 }
 
 

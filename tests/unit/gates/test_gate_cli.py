@@ -21,9 +21,8 @@ def test_a_passing_release_exits_zero_with_a_table(run: GateRun) -> None:
     ran = run()
 
     assert ran.code == 0, ran.out + ran.err
-    (row,) = [line for line in ran.out.splitlines() if "functional/facts" in line]
-    assert row.split() == ["functional/facts", "1", "0.94..1", ">=", "0.95", "share", "60", "60",
-                           "pass"]  # fmt: skip
+    (row,) = [line for line in ran.out.splitlines() if line.startswith("  facts")]
+    assert row.split() == ["facts", "1", "0.94..1", ">=", "0.95", "60/60", "pass"]
 
 
 def test_a_failing_release_exits_one_and_shows_wrong_answers(run: GateRun) -> None:
@@ -82,7 +81,7 @@ def test_two_runs_are_compared(run: GateRun, cli: Cli, small: Path, tmp_path: Pa
     better = cli("gate", "compare", bad, good, "--root", small)
 
     assert (same.code, worse.code, better.code) == (0, 1, 0)
-    assert "functional/facts-drop" in worse.out
+    assert "\n  facts-drop" in worse.out
     assert "was right; wanted" in worse.out
 
 
@@ -241,6 +240,45 @@ def test_a_wrong_case_file_is_refused_before_anything_is_asked(
     assert ran.code == 2
     assert f"models/tiny-chat/evals/facts.yaml: {said}" in ran.err
     assert behaviour.asked == []
+
+
+SPEC = "{type: cases, threshold: 0.9, minSamples: 1, cases: CASES}"
+UNUSABLE = {
+    "an unknown assertion": (
+        SPEC.replace("CASES", '[{prompt: "1 + 1?", assert: [{sounds: nice}]}]'),
+        "spec.cases.cases.0.assert.0.sounds: unknown key",
+    ),
+    "an empty set": (SPEC.replace("CASES", "[]"), "spec.cases.cases: invalid value"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_set_that_cannot_be_asked_is_refused(what: str, run: GateRun, small: Path) -> None:
+    """One line, and the server is not troubled."""
+    spec, said = UNUSABLE[what]
+    behaviour = Behaviour(model="tiny-chat")
+    path = small / "models/tiny-chat/evals/facts.yaml"
+    head, _, _ = path.read_text().partition("spec:")
+    path.write_text(f"{head}spec: {spec}\n")
+    ran = run(behaviour=behaviour)
+
+    assert ran.code == 2
+    (line,) = ran.err.splitlines()
+    assert f"models/tiny-chat/evals/facts.yaml: {said}" in line
+    assert behaviour.asked == []
+
+
+def test_a_threshold_without_a_unit_is_refused(run: GateRun, small: Path) -> None:
+    """Half a second and half a millisecond are both 0.5."""
+    path = small / "models/tiny-chat/model.yaml"
+    text = path.read_text()
+    path.write_text(
+        text.replace("{objective: 0.95, seconds: 0.5}", "{objective: 0.95, limit: 0.5}")
+    )
+    ran = run()
+
+    assert ran.code == 2
+    assert "models/tiny-chat/model.yaml: spec.slo.timeToFirstToken.limit: unknown key" in ran.err
 
 
 def test_a_server_may_call_the_model_otherwise(run: GateRun) -> None:

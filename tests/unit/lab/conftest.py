@@ -159,7 +159,7 @@ def stubbed(repository: Path) -> Lab:
         for folder in [*repository.glob(f"*/{name}"), *repository.glob(f"*/*/{name}")]:
             shutil.rmtree(folder)
     for evals in repository.glob("models/*/evals/*.yaml"):
-        if evals.name not in {"refusals.yaml", "arithmetic.yaml"}:
+        if evals.name not in {"unknown.yaml", "arithmetic.yaml"}:
             evals.unlink()
     lab = Lab(repository)
     install_stub(lab)
