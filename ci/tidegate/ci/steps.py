@@ -192,7 +192,7 @@ STEPS = (
         (
             Command(
                 "gates",
-                ("tidegate", "smoke", ENGINE),
+                ("tidegate", "smoke", ENGINE, "--markdown", "{results}/gates.md"),
                 (*IMAGE, "ci/tidegate/gates/*", "models/*"),
                 needs=(Need.DOCKER, Need.LAB),
             ),

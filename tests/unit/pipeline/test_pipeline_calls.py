@@ -1,10 +1,14 @@
 """What the functions ask of an engine, called as an engine calls them."""
 
+from typing import Any
+
 import pytest
+import typer
 from dagger.mod._exceptions import FunctionError
-from tests.unit.pipeline.conftest import DIGEST, Caller, Engine
+from tests.unit.pipeline.conftest import DIGEST, IMAGES, LOCKED, Caller, Engine
 
 from tidegate.ci.steps import STEPS
+from tidegate.cli.app import app
 
 pytestmark = pytest.mark.anyio
 TIDEGATE = ".venv/bin/tidegate"
@@ -18,6 +22,30 @@ RELEASE = {
 }  # fmt: skip
 
 
+CALLS: dict[str, dict[str, Any]] = {
+    "bench": {"git": "git-id"},
+    "build": {},
+    "check": {},
+    "ci": {"git": "git-id", "base": "main"},
+    "docs": {},
+    "gate": {"url": "https://llm.example", "model": "tiny-chat", "api_key": "key-id"},
+    "lint": {},
+    "promote": {"service": "generator", "to": "staging", "store": "store-id", "pull_request": True}
+    | CHECKOUT,
+    "publish": PUSH,
+    "release": RELEASE,
+    "render": {},
+    "results": {},
+    "rollback": {"service": "generator", "env": "production"} | CHECKOUT,
+    "sbom": {},
+    "scan": {"gpu": True},
+    "sign": {"reference": f"x@{DIGEST}", "key": "k", "key_password": "p", "registry_config": "c"},
+    "smoke": {},
+    "test": {},
+    "verify_production": {"git": "git-id"},
+}
+
+
 @pytest.mark.parametrize("name", ["lint", "check", "test"])
 async def test_a_step_is_the_same_command_as_on_a_laptop(
     name: str, call: Caller, engine: Engine
@@ -25,17 +53,25 @@ async def test_a_step_is_the_same_command_as_on_a_laptop(
     """The toolbox runs `tidegate ci`, so that name and meaning are the same everywhere."""
     assert await call(name) == "done"
 
-    assert engine.commands()[-2:] == [["scripts/setup"], [TIDEGATE, "ci", "--only", name]]
+    assert engine.commands()[-3:] == [
+        ["scripts/setup"],
+        ["git", "init", "--quiet"],
+        [TIDEGATE, "ci", "--only", name],
+    ]
     assert engine.calls("from") == [
         {"address": f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}"}
     ]
 
 
-async def test_ci_runs_every_step_and_ends_with_one_table(call: Caller) -> None:
-    """One line a step, in the order of `tidegate ci`."""
+async def test_ci_runs_every_step_and_ends_with_one_table(call: Caller, engine: Engine) -> None:
+    """One line a step, in the order of `tidegate ci`, and the gates' own table."""
+    engine.answers["contents"] = LOCKED
+
     said = await call("ci", git="git-id")
 
-    assert [line.split() for line in said.splitlines()] == [[s.name, "done"] for s in STEPS]
+    rows = [line.split(" | ")[0].strip("| ") for line in said.splitlines() if "| passed |" in line]
+    assert rows == [step.name for step in STEPS]
+    assert said.endswith(f"{LOCKED.strip()}\n")  # what the file of the gates holds, here
 
 
 async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: Engine) -> None:
@@ -46,8 +82,10 @@ async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: En
 
     said = await call("ci", git="git-id", base="main")
 
-    assert [line.split()[0] for line in said.splitlines()] == ["check"]
+    assert "| check | passed |" in said
+    assert "| scan | nothing it reads changed |" in said
     assert [TIDEGATE, "ci", "--plan", "--base", "main", "--json"] in engine.commands()
+    assert [TIDEGATE, "diff", "main", "--format", "markdown"] in engine.commands()
     assert not any("trivy" in command for command in engine.commands())
 
 
@@ -82,18 +120,33 @@ async def test_the_image_is_built_from_a_base_by_digest(
     } in (engine.calls("filter"))
 
 
-async def test_an_image_without_digest_is_not_pulled(call: Caller, engine: Engine) -> None:
+async def test_an_image_without_digest_is_resolved_once_and_used_by_digest(
+    call: Caller, engine: Engine
+) -> None:
+    """So that a clean clone proves itself before somebody locked the list."""
+    engine.answers["contents"] = IMAGES
+    engine.answers["imageRef"] = f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}"
+
+    await call("lint")
+
+    assert [one["address"] for one in engine.calls("from")] == [
+        "docker.io/library/python:3.11-slim-bookworm",
+        f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["publish", "sign"])
+async def test_nothing_is_published_or_signed_by_an_image_without_digest(
+    name: str, call: Caller, engine: Engine
+) -> None:
     """One line says which, and how to get its digest."""
-    engine.answers["contents"] = engine.answers["contents"].replace(DIGEST, "null")
+    engine.answers["contents"] = IMAGES
 
-    with pytest.raises(FunctionError) as failed:
-        await call("lint")
+    with pytest.raises(FunctionError, match="digest is not known; wanted sha256:<64 hex>, found "):
+        await call(name, **CALLS[name])
 
-    assert str(failed.value).startswith(
-        "ci/images/images.yaml: python: digest is not known; wanted sha256:<64 hex>, found "
-    )
-    assert "tidegate images lock" in str(failed.value)
-    assert engine.calls("from") == []
+    assert engine.calls("publish") == []
+    assert engine.commands() == []
 
 
 async def test_mirrors_replace_outside_images(call: Caller, engine: Engine) -> None:
@@ -113,7 +166,11 @@ async def test_units_are_rendered_by_kustomize_itself(call: Caller, engine: Engi
 
     assert ["build", "."] in engine.commands()
     assert {"path": "/work/overlays/dev/generator"} in engine.calls("withWorkdir")
-    assert [one["path"] for one in engine.calls("withFile")] == ["dev/generator.yaml"]
+    assert {one["path"] for one in engine.calls("withFile")} == {"dev/generator.yaml"}
+    assert {one["pattern"] for one in engine.calls("glob")} == {
+        "overlays/*/*/kustomization.yaml",
+        "clusters/*/kustomization.yaml",
+    }
 
 
 @pytest.mark.parametrize("name", ["scan", "smoke"])
@@ -133,16 +190,18 @@ async def test_a_measurement_is_never_a_cached_command(
 
 async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engine: Engine) -> None:
     """The model is mounted, not baked in, and its gates judge it."""
-    assert await call("smoke") == "done"
+    await call("smoke")
 
     (service,) = engine.calls("asService")
     assert service["args"][:4] == ["--config", "/etc/vllm/engine.yaml", "--model", "/model"]
     assert service["useEntrypoint"] is True
-    assert {one["path"] for one in engine.calls("withMountedDirectory")} == {"/model"}
+    (model,) = engine.calls("withMountedDirectory")
+    assert (model["path"], model["owner"]) == ("/model", "10001:10001")  # weights are 0600
     assert engine.calls("experimentalWithAllGPUs") == []
-    assert [TIDEGATE, "gate", "run", "http://engine:8000", "--model", "tiny-chat"] in (
-        engine.commands()
-    )
+    gates = [TIDEGATE, "gate", "run", "--url", "http://engine:8000", "--model", "tiny-chat"]
+    assert [*gates, "--markdown", "/gates.md"] in engine.commands()
+    variables = {one["name"] for one in engine.calls("withEnvVariable")}
+    assert variables >= {"VLLM_TARGET_DEVICE", "VLLM_ENABLE_V1_MULTIPROCESSING"}
 
 
 async def test_the_smoke_test_asks_for_every_gpu(call: Caller, engine: Engine) -> None:
@@ -162,6 +221,7 @@ async def test_publishing_returns_the_digest_that_the_registry_serves(
 
     assert said == f"registry.example/engine:main@{DIGEST}"
     assert [one["address"] for one in engine.calls("publish")] == ["registry.example/engine:main"]
+    assert engine.calls("withEnvVariable") == []  # nothing of a run is in what is published
 
 
 async def test_a_digest_that_differs_after_the_push_is_refused(
@@ -275,19 +335,27 @@ async def test_results_are_exported_whatever_the_outcome(call: Caller, engine: E
     assert {"path": "/results"} in engine.calls("directory")
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("sbom", {}),
-        ("docs", {}),
-        ("bench", {"git": "git-id"}),
-        ("verify_production", {"git": "git-id"}),
-        ("promote", {"service": "s", "to": "dev", "git": "g", "store": "o", "pull_request": True}),
-    ],
-)
-async def test_every_function_can_be_called(
-    name: str, arguments: dict[str, object], call: Caller, engine: Engine
+@pytest.mark.parametrize("name", sorted(CALLS))
+async def test_every_command_of_ours_is_one_that_the_command_line_knows(
+    name: str, call: Caller, engine: Engine
 ) -> None:
-    """Its arguments convert, its calls are ones that dagger's client knows."""
-    assert await call(name, **arguments)
-    assert engine.commands()
+    """Every function can be called, and every `tidegate` of it parses; nothing is run."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+
+    engine.answers["stdout"] = '[{"name": "smoke/gates", "needed": true}]'  # the plan of `ci`
+
+    await call(name, **CALLS[name])
+
+    assert engine.chains
+    for program, *words in engine.commands():
+        if program == TIDEGATE:
+            assert parsed(group, words)
+
+
+def parsed(group: Any, words: list[str]) -> Any:  # noqa: ANN401 - typer's own copy of click
+    """The values of the command that the words name."""
+    command = group.commands[words[0]]
+    if hasattr(command, "commands"):
+        return parsed(command, words[1:])
+    return command.make_context(words[0], words[1:]).params
