@@ -17,6 +17,7 @@ from tidegate.cli import checks, gate, lab, release, supply
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
+from tidegate.cli.verify import verify
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.golden import update_golden
 from tidegate.manifests.reference import update_reference
@@ -50,6 +51,7 @@ app.command("rollback")(release.rollback_command)
 app.command("scan")(supply.scan)
 app.command("smoke")(lab.smoke)
 app.command("status")(release.status_command)
+app.command("verify")(verify)
 
 
 @app.command("render")

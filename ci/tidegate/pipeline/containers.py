@@ -78,6 +78,20 @@ def with_git(
     return container.with_secret_variable("TIDEGATE_GIT_TOKEN", token) if token else container
 
 
+PODS = "/pods.json"
+
+
+def with_pods(toolbox: dagger.Container, kubeconfig: dagger.Secret) -> dagger.Container:
+    """The toolbox with a list of a cluster's pods; the credentials are there for this alone."""
+    command = [".venv/bin/kubectl", "get", "pods", "--all-namespaces", "--output=json"]
+    return (
+        toolbox.with_mounted_secret("/kubeconfig", kubeconfig)
+        .with_env_variable("KUBECONFIG", "/kubeconfig")
+        .with_exec(command, redirect_stdout=PODS)
+        .without_mount("/kubeconfig")
+    )
+
+
 def server(
     image: dagger.Container,
     weights: dagger.Directory,

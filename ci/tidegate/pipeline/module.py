@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Annotated
 
+import dagger
 from dagger import Doc, dag, object_type
 
 from tidegate.ci.report import comment
@@ -10,6 +11,7 @@ from tidegate.ci.steps import STEPS
 from tidegate.pipeline import containers
 from tidegate.pipeline.arguments import (
     BOT,
+    ApiKey,
     Artifact,
     Author,
     Git,
@@ -135,10 +137,22 @@ class Tidegate(Proofs):
         return await proven.with_exec([*containers.first(service), *pair]).stdout()
 
     @uncached
-    async def verify_production(self, git: Git) -> str:
-        """What runs in every environment, and whether git proves how it came there."""
+    async def verify_production(
+        self,
+        url: Annotated[str, Doc("Base URL of the live endpoint.")],
+        kubeconfig: Annotated[dagger.Secret, Doc("Of somebody who may list the cluster's pods.")],
+        git: Git,
+        *,
+        unit: Annotated[str, Doc("<environment>/<service>.")] = "production/generator",
+        api_key: ApiKey = None,
+    ) -> str:
+        """Prove that the pods run what was promoted, and that the endpoint passes its gates."""
         toolbox = fresh(containers.with_git(await self._toolbox(), git, None, BOT))
-        return await toolbox.with_exec([TIDEGATE, "status", "--log"]).stdout()
+        if api_key:
+            toolbox = toolbox.with_secret_variable("TIDEGATE_API_KEY", api_key)
+        asked = containers.with_pods(toolbox, kubeconfig)
+        command = [TIDEGATE, "verify", unit, "--pods", containers.PODS, "--url", url]
+        return await asked.with_exec(command).stdout()
 
     @uncached
     async def ci(

@@ -7,7 +7,7 @@ import dagger
 from dagger import Doc, ReturnType
 
 from tidegate.pipeline import containers
-from tidegate.pipeline.arguments import BOT, CHAT, Git, Gpu, Source, cached, uncached
+from tidegate.pipeline.arguments import BOT, CHAT, ApiKey, Git, Gpu, Source, cached, uncached
 from tidegate.pipeline.containers import TIDEGATE, fresh
 from tidegate.supply.images import Image, named, pinned
 
@@ -129,7 +129,7 @@ class Proofs:
         url: Annotated[str, Doc("Base URL of an OpenAI-compatible server.")],
         model: Annotated[str, Doc("The model of models/ that it is meant to serve.")],
         *,
-        api_key: Annotated[dagger.Secret | None, Doc("Bearer token.")] = None,
+        api_key: ApiKey = None,
     ) -> str:
         """Run a model's gates on a server that runs somewhere else; JSON with every number."""
         toolbox = fresh(await self._toolbox())

@@ -42,7 +42,12 @@ CALLS: dict[str, dict[str, Any]] = {
     "sign": {"reference": f"x@{DIGEST}", "key": "k", "key_password": "p", "registry_config": "c"},
     "smoke": {},
     "test": {},
-    "verify_production": {"git": "git-id"},
+    "verify_production": {
+        "git": "git-id",
+        "url": "https://llm.example",
+        "kubeconfig": "config-id",
+        "api_key": "key-id",
+    },
 }
 
 
@@ -296,6 +301,7 @@ async def test_a_release_is_promoted_by_the_container_that_proved_it(
         ("promote", {"service": "s", "to": "dev", "git": "g", "store": "o", "token": "t"}),
         ("rollback", {"service": "s", "env": "dev", "git": "g", "token": "t"}),
         ("gate", {"url": "u", "model": "m", "api_key": "a"}),
+        ("verify_production", {"url": "u", "kubeconfig": "k", "git": "g", "api_key": "a"}),
         ("release", RELEASE),
     ],
 )
@@ -324,6 +330,18 @@ async def test_a_token_reaches_git_by_a_variable_alone(call: Caller, engine: Eng
     helper = [one["value"] for one in engine.calls("withEnvVariable") if "!f()" in one["value"]]
     assert helper == ['!f() { echo username=tidegate; echo "password=$TIDEGATE_GIT_TOKEN"; }; f']
     assert not any("token-id" in word for command in engine.commands() for word in command)
+
+
+async def test_a_cluster_is_asked_and_its_credentials_go_no_further(
+    call: Caller, engine: Engine
+) -> None:
+    """The list of pods is a file; what reads it has no way to the cluster."""
+    await call("verify_production", **CALLS["verify_production"])
+
+    (chain,) = [chain for chain in engine.chains if "verify" in str(chain[-2])]
+    fields = [field for field, _ in chain]
+    assert fields.index("withoutMount") == fields.index("withMountedSecret") + 3
+    assert fields[fields.index("withoutMount") :] == ["withoutMount", "withExec", "stdout"]
 
 
 async def test_results_are_exported_whatever_the_outcome(call: Caller, engine: Engine) -> None:

@@ -22,13 +22,16 @@ NEVER_CACHED = {
 }  # fmt: skip
 FUNCTIONS = {"build", "docs", "lint", "render", "test"} | NEVER_CACHED
 CHECKS = {"lint", "check", "test"}
-SECRETS = {"password", "key", "key_password", "registry_config", "token", "api_key"}
+SECRETS = {
+    "api_key", "key", "key_password", "kubeconfig", "password", "registry_config", "token",
+}  # fmt: skip
 # What has to be said, because nothing could stand for it.
 REQUIRED = {
     "gate": {"url", "model"},
     "promote": {"service", "to", "store"},
     "publish": {"username", "password"},
     "rollback": {"service", "env"},
+    "verify_production": {"url", "kubeconfig"},
     "sign": {"reference", "key", "key_password", "registry_config"},
     "release": {
         *("service", "model", "model_artifact", "username", "password", "key", "key_password"),
