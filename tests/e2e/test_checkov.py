@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.unit.manifests.building import COMPONENTS, needs, text
 
-CHECKOV = ROOT / ".lab" / "checkov" / "bin" / "checkov"
+CHECKOV = ROOT / ".lab" / "scanners" / "bin" / "checkov"
 TIMEOUT_SECONDS = 600
 DIGEST = "a" * 64
 _OPEN = re.compile(r"REPLACE_ME-([a-z-]+)")

@@ -43,7 +43,7 @@ GIVES: dict[str, Json] = {
 }
 
 
-_TYPES: dict[str, type[object]] = {"array": list, "object": dict, "string": str}
+_TYPES: dict[str, type[Any]] = {"array": list, "object": dict, "string": str}
 
 
 def fits(value: Any, schema: Json) -> bool:  # noqa: ANN401 - JSON

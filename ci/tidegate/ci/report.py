@@ -1,7 +1,7 @@
-"""Results as files for other tools: JSON, JUnit XML and a Markdown table."""
+"""Results as files: JSON, JUnit XML, and a page of Markdown for the pull request."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -56,15 +56,41 @@ def _printable(text: str) -> str:
     return "".join(c if c >= " " or c in "\n\t" else " " for c in text)
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """The table that a pull request shows."""
-    rows = [f"| {r.name} | {r.outcome.value} | {r.seconds:.1f} s | {r.reason} |" for r in results]
-    return "\n".join(["| step | outcome | time | why |", "|---|---|---|---|", *rows, ""])
+def steps_table(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Names, outcomes and remarks as a part of a comment on a pull request."""
+    lines = [f"| {name} | {outcome} | {remark} |" for name, outcome, remark in rows]
+    return "\n".join(["## Steps", "", "| step | outcome | |", "|---|---|---|", *lines, ""])
 
 
-def export(results: Sequence[Result], folder: Path) -> None:
-    """Write results.json, junit.xml and results.md into `folder`."""
+def comment(*parts: str) -> str:
+    """One page for a pull request; parts with nothing to say are left out."""
+    return "\n\n".join(["# Tidegate", *filter(None, map(str.strip, parts))]) + "\n"
+
+
+def _row(result: Result) -> tuple[str, str, str]:
+    remark = result.reason.replace("|", "\\|") or (f"{result.seconds:.1f} s" if result.log else "")
+    return result.name, result.outcome.value, remark
+
+
+def _gates(results: Sequence[Result], folder: Path) -> str:
+    """The table that the gates wrote, if they came to a verdict in this run."""
+    judged = {Outcome.PASSED, Outcome.FAILED}
+    if any(r.name == "smoke/gates" and r.outcome in judged for r in results):
+        file = folder / "gates.md"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    return ""
+
+
+def export(results: Sequence[Result], folder: Path, changes: str = "") -> None:
+    """Write results.json, junit.xml and report.md into `folder`.
+
+    Args:
+        results: of one run.
+        folder: where the run kept its logs.
+        changes: what the change does in the clusters, for the report.
+    """
     data = json.dumps([result.as_dict() for result in results], indent=2).encode()
+    report = comment(steps_table(map(_row, results)), changes, _gates(results, folder))
     write_atomically(folder / "results.json", data + b"\n")
     write_atomically(folder / "junit.xml", junit(results))
-    write_atomically(folder / "results.md", markdown(results).encode())
+    write_atomically(folder / "report.md", report.encode())

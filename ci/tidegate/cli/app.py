@@ -17,6 +17,7 @@ from tidegate.cli import checks, data, evidence, gate, lab, operate, release, su
 from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
+from tidegate.cli.verify import verify
 from tidegate.evidence.schema import write_predicate_schemas
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.golden import update_golden
@@ -57,6 +58,7 @@ app.command("hold")(operate.hold_command)
 app.command("release-hold")(operate.release_hold_command)
 app.command("guard")(operate.guard_command)
 app.command("history")(operate.history_command)
+app.command("verify")(verify)
 
 
 @app.command("render")

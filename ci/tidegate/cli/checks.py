@@ -10,20 +10,17 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from tidegate.catalog.load import Catalog, find_root, load_valid
+from tidegate.catalog.load import find_root
+from tidegate.ci.changes import compare, untold
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import console, print_findings, print_json
-from tidegate.findings import FindingsError, refuse
-from tidegate.manifests.checks import read_manifests
+from tidegate.findings import TidegateError, refuse
 from tidegate.oci import write_atomically
-from tidegate.policy.difference import differences, markdown
 from tidegate.policy.explain import explanation
 from tidegate.policy.origin import origin
 from tidegate.policy.page import page
-from tidegate.policy.repository import Inspection, find_scopes, inspect
+from tidegate.policy.repository import Inspection, inspect
 from tidegate.policy.sarif import sarif
-from tidegate.policy.scope import Scope
-from tidegate.promotion.git import GitError, Repository
 from tidegate.registry import registry
 
 
@@ -102,15 +99,6 @@ class DiffFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
-def _scopes(root: Path) -> list[Scope]:
-    """All that a repository renders; raises FindingsError where a part of it would be missing."""
-    found = read_manifests(root)
-    missing = [*found.findings, *found.unread, *found.unrendered]
-    if missing:
-        raise FindingsError(missing)
-    return find_scopes(found)
-
-
 def diff(
     ref: Annotated[str, typer.Argument(help="The commit to compare with.")] = "HEAD",
     root: Root = None,
@@ -119,34 +107,26 @@ def diff(
         DiffFormat, typer.Option("--format", help="How changes are told.")
     ] = DiffFormat.TEXT,
 ) -> None:
-    """Say in words what the files here will change in each cluster, compared with a commit."""
-    folder = find_root(root or Path.cwd())
-    catalog = load_valid(folder)
+    """Say in words what the files here will change in each cluster, compared with a commit.
+
+    As Markdown, with what it costs.
+    """
     try:
-        with Repository(folder).worktree(ref) as tree:
-            before = _scopes(tree)
-    except GitError as error:
-        raise Repository(folder).fault(
-            "no such commit", error, "name a commit, a branch or a tag"
-        ) from None
-    changes = differences(before, _scopes(folder), _clusters(catalog))
+        found = compare(find_root(root or Path.cwd()), ref)
+    except TidegateError as error:
+        if form is DiffFormat.MARKDOWN:
+            sys.stdout.write(untold(error.findings))
+        raise
     if json or form is DiffFormat.JSON:
-        print_json([change.as_dict() for change in changes])
+        print_json([change.as_dict() for change in found.changes])
     elif form is DiffFormat.MARKDOWN:
-        sys.stdout.write(markdown(changes) + "\n")
+        sys.stdout.write(found.markdown)
     else:
-        for one in changes:
+        for one in found.changes:
             where = f"{one.unit} ({', '.join(one.clusters) or 'no cluster'})"
             sys.stdout.write(f"{where}: {one.object}: {one.words}\n")
-        console.print(f"{len(changes)} changes" if changes else "no changes")
-
-
-def _clusters(catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    """The names of each environment's clusters."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, cluster in sorted(catalog.clusters.items()):
-        found[cluster.spec.environment] = (*found.get(cluster.spec.environment, ()), name)
-    return found
+        count = len(found.changes)
+        console.print(f"{count} changes" if count else "no changes")
 
 
 def explain(

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from tidegate.catalog.load import find_root
+from tidegate.ci.changes import told
 from tidegate.ci.machine import changed_files, missing
 from tidegate.ci.report import export
 from tidegate.ci.run import Outcome, Result, Run, exit_code
@@ -68,7 +69,7 @@ def ci(
         _show_plan(planned, json=json)
         return
     done = [_tell(one if isinstance(one, Result) else run.run(one), json=json) for one in planned]
-    export(done, run.results)
+    export(done, run.results, told(folder, base) if base else "")
     if json:
         print_json([result.as_dict() for result in done])
     else:

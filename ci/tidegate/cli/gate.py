@@ -41,7 +41,7 @@ from tidegate.gates.jobs import Plan
 from tidegate.gates.jobs import Progress as Told
 from tidegate.gates.judge import comparison, judge
 from tidegate.gates.record import read_run, write_run
-from tidegate.gates.report import html, junit
+from tidegate.gates.report import html, junit, markdown
 from tidegate.gates.run import GATES, observe
 from tidegate.gates.verdict import Outcome, Verdict, verdict_schema
 from tidegate.manifests.release import Release
@@ -116,6 +116,9 @@ def gate_run(
         Path | None, typer.Option("--junit", help="Write the verdict as JUnit XML.")
     ] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the table for a pull request.")
+    ] = None,
     root: Root = None,
     store: Store = None,
     json: Json = False,
@@ -157,6 +160,8 @@ def gate_run(
         write_run(record, run)
     if junit_file:
         junit_file.write_text(junit(verdict), encoding="utf-8")
+    if markdown_file:
+        markdown_file.write_text(markdown(verdict), encoding="utf-8")
     if html_file:
         html_file.write_text(html(verdict, run, entry, before), encoding="utf-8")
     evidence = None

@@ -20,6 +20,7 @@ from tidegate.cli.output import (
 )
 from tidegate.findings import refuse
 from tidegate.gates.client import Endpoint
+from tidegate.gates.report import markdown
 from tidegate.gates.run import run_gates
 from tidegate.gates.verdict import Outcome
 from tidegate.lab.container import running
@@ -145,6 +146,9 @@ def demo(
 def smoke(
     image: Annotated[str, typer.Argument(help="The engine image, as Docker here knows it.")],
     model: Annotated[str, typer.Option(help="A model that the lab trains.")] = CHAT,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the table for a pull request.")
+    ] = None,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -172,6 +176,8 @@ def smoke(
             limit = max(entry.spec.limits.output_tokens, 1)
             with Endpoint(server.url, model, max_tokens=limit) as endpoint:
                 verdict = run_gates(endpoint, entry)
+    if markdown_file:
+        markdown_file.write_text(markdown(verdict), encoding="utf-8")
     if json:
         print_json(verdict.as_dict())
     else:

@@ -1,4 +1,4 @@
-"""What people and machines read: a self-contained HTML page, and JUnit for CI servers."""
+"""What people and machines read: an HTML page, Markdown for pull requests, JUnit for CI servers."""
 
 import math
 import re
@@ -141,6 +141,26 @@ def html(verdict: Verdict, run: Run, model: ModelFolder, previous: Run | None = 
         width=_WIDTH,
         height=_HEIGHT,
         pad=_PAD,
+    )
+
+
+def markdown(verdict: Verdict) -> str:
+    """Every measurement as a part of a comment on a pull request."""
+    rows = [
+        f"| {m.gate}/{m.name} | {'nothing' if m.value is None else f'{m.value:.3g}'} "
+        f"| {m.bound} {m.threshold:.4g} {m.unit} | {m.samples} of {m.min_samples} "
+        f"| {m.outcome} |"
+        for m in verdict.measurements
+    ]
+    return "\n".join(
+        [
+            f"## Gates of {verdict.model}: {verdict.summary()}",
+            "",
+            "| measured | value | wanted | samples | outcome |",
+            "|---|---:|---|---:|---|",
+            *rows,
+            "",
+        ]
     )
 
 

@@ -47,9 +47,10 @@ class Folder:
     @property
     def name(self) -> str:
         """`<environment>/namespace`, `examples/<name>`, `clusters/<name>` or `platform/<name>`."""
-        if self.folder.startswith(("overlays/", "clusters/")):
+        place, *path = self.folder.split("/")
+        if place == "overlays" or (place == "clusters" and len(path) == 1):
             return self.folder.removeprefix("overlays/")
-        return f"{PLATFORM}/{self.folder.removeprefix('base/').replace('/', '-')}"
+        return f"{PLATFORM}/{'-'.join(path)}" if path else f"{PLATFORM}/{place}"
 
     @property
     def file(self) -> str:
@@ -119,7 +120,7 @@ def find_folders(root: Path) -> list[Folder]:
         for path in root.glob(pattern)
         if path.name not in {ENVIRONMENT, PROFILE}
     }
-    found |= {name for name in find_roots(root) if not name.startswith(("overlays/", "clusters/"))}
+    found |= {name for name in find_roots(root) if not name.startswith("overlays/")}
     return [Folder(root, name) for name in sorted(found)]
 
 

@@ -19,6 +19,7 @@ Gpu = Annotated[bool, Doc("Use every GPU of the engine's host; otherwise the eng
 Token = Annotated[
     dagger.Secret | None, Doc("A token that may push to the repository; none where anybody may.")
 ]
+ApiKey = Annotated[dagger.Secret | None, Doc("Bearer token of the endpoint.")]
 Author = Annotated[str, Doc("Who commits, as `name <address>`.")]
 Service = Annotated[str, Doc("generator, retriever or reranker.")]
 Username = Annotated[str, Doc("Who pushes to the registry.")]

@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import anyio
 
+from tidegate.ci.report import steps_table
+from tidegate.ci.steps import STEPS
+
 Branch = Callable[[], Awaitable[str]]
 
 
@@ -36,7 +39,8 @@ def _leaves(failed: BaseExceptionGroup[BaseException]) -> Iterator[BaseException
 
 
 def table(said: Mapping[str, str]) -> str:
-    """One line for each branch: its name and the last line that it said."""
-    width = max(map(len, said), default=0)
-    lines = [f"{name:{width}}  {(said[name].strip().splitlines() or ['-'])[-1]}" for name in said]
-    return "\n".join(lines) + "\n"
+    """The steps that ended well as a part of a comment, and those that had nothing to read."""
+    return steps_table(
+        (step.name, "passed" if step.name in said else "nothing it reads changed", "")
+        for step in STEPS
+    )

@@ -4,22 +4,32 @@ import json
 import uuid
 
 import dagger
-from dagger import dag
+from dagger import ReturnType, dag
 
 from tidegate.findings import refuse
-from tidegate.supply.images import IMAGES, parse_images, pinned
+from tidegate.lab.container import USER
+from tidegate.lab.server import ENVIRONMENT
+from tidegate.supply.images import IMAGES, Image, parse_images
 
 # What the engine image is made from; another change of the repository does not build it anew.
 IMAGE_INPUTS = ["ci/images/engine/*", "requirements/engine.txt", "requirements/uv.txt"]
+# What scripts/setup reads; another change of the repository does not install anew.
+SETUP_INPUTS = ["ci/tidegate/__init__.py", "pyproject.toml", "requirements/*", "scripts/setup"]
 PORT = 8000
 TIDEGATE = ".venv/bin/tidegate"
 
 
-async def outside(source: dagger.Directory, override: dagger.File | None, name: str) -> str:
-    """An outside image by digest, by its name in ci/images/images.yaml."""
+async def images(source: dagger.Directory, override: dagger.File | None) -> dict[str, Image]:
+    """The outside images of the repository by name, mirrors in their place."""
     text = await source.file(IMAGES).contents()
-    instead = await override.contents() if override else None
-    return pinned(parse_images(text, instead), name)
+    return parse_images(text, await override.contents() if override else None)
+
+
+async def resolved(image: Image) -> str:
+    """An image by digest: its own, or the one that its registry serves for its tag now."""
+    if image.digest:
+        return image.reference
+    return await dag.container().from_(image.reference).image_ref()
 
 
 def fresh(container: dagger.Container) -> dagger.Container:
@@ -28,17 +38,22 @@ def fresh(container: dagger.Container) -> dagger.Container:
 
 
 def toolbox(image: str, source: dagger.Directory) -> dagger.Container:
-    """The repository with its tools, installed as scripts/setup does everywhere."""
+    """The repository with its tools, installed as scripts/setup does everywhere.
+
+    It is a git checkout without history, because git tells which files are the repository's.
+    """
+    packages = "apt-get update && apt-get install --yes --no-install-recommends git libnuma1"
     return (
         dag.container()
         .from_(image)
-        .with_exec(["apt-get", "update"])
-        .with_exec(["apt-get", "install", "--yes", "--no-install-recommends", "git", "libnuma1"])
+        .with_exec(["sh", "-c", packages])
         .with_mounted_cache("/root/.cache/uv", dag.cache_volume("tidegate-uv"))
         .with_env_variable("UV_LINK_MODE", "copy")
-        .with_directory("/work", source)
         .with_workdir("/work")
+        .with_directory("/work", source.filter(include=SETUP_INPUTS))
         .with_exec(["scripts/setup"])
+        .with_directory("/work", source)
+        .with_exec(["git", "init", "--quiet"])
     )
 
 
@@ -52,8 +67,10 @@ def with_git(
     helper = '!f() { echo username=tidegate; echo "password=$TIDEGATE_GIT_TOKEN"; }; f'
     name, _, email = author.partition(" <")
     settings = {"user.name": name, "user.email": email.rstrip(">"), "credential.helper": helper}
-    container = container.with_directory("/work/.git", git).with_env_variable(
-        "GIT_CONFIG_COUNT", str(len(settings))
+    container = (
+        container.without_directory("/work/.git")
+        .with_directory("/work/.git", git)
+        .with_env_variable("GIT_CONFIG_COUNT", str(len(settings)))
     )
     for i, (key, value) in enumerate(settings.items()):
         container = container.with_env_variable(f"GIT_CONFIG_KEY_{i}", key)
@@ -70,6 +87,20 @@ def with_signer(container: dagger.Container, key: dagger.Secret) -> dagger.Conta
     return mounted.with_env_variable("TIDEGATE_SIGNER", f"file:{EVIDENCE_KEY}")
 
 
+PODS = "/pods.json"
+
+
+def with_pods(toolbox: dagger.Container, kubeconfig: dagger.Secret) -> dagger.Container:
+    """The toolbox with a list of a cluster's pods; the credentials are there for this alone."""
+    command = [".venv/bin/kubectl", "get", "pods", "--all-namespaces", "--output=json"]
+    return (
+        toolbox.with_mounted_secret("/kubeconfig", kubeconfig)
+        .with_env_variable("KUBECONFIG", "/kubeconfig")
+        .with_exec(command, redirect_stdout=PODS)
+        .without_mount("/kubeconfig")
+    )
+
+
 def server(
     image: dagger.Container,
     weights: dagger.Directory,
@@ -79,10 +110,12 @@ def server(
 ) -> dagger.Service:
     """The engine image as a service on port 8000; with `gpu`, every GPU of the engine's host."""
     container = image.experimental_with_all_gp_us() if gpu else image
+    for name, value in () if gpu else tuple(ENVIRONMENT.items()):
+        container = container.with_env_variable(name, value)
     return (
         fresh(container)
-        .with_mounted_directory("/model", weights)
-        .with_mounted_file("/etc/vllm/engine.yaml", config)
+        .with_mounted_directory("/model", weights, owner=USER)
+        .with_mounted_file("/etc/vllm/engine.yaml", config, owner=USER)
         .with_exposed_port(PORT)
         .as_service(
             args=["--config", "/etc/vllm/engine.yaml", "--model", "/model", "--host", "0.0.0.0"],  # noqa: S104 - inside the engine's own network
@@ -193,15 +226,18 @@ def listed(trivy: dagger.Container) -> dagger.Directory:
 
 
 def scanned(trivy: dagger.Container) -> dagger.Directory:
-    """The report on the image that `trivy` holds, as JSON and SARIF, and the database's date."""
+    """The report on the image that `trivy` holds, as JSON and SARIF, and the database's date.
+
+    A scanner that fails leaves no report, and `tidegate scan` says in a line what that means.
+    """
     report = ["--format", "json", "--scanners", "vuln,secret", "--output", "/out/scan.json"]
     sarif = ["--format", "sarif", "--output", "/out/scan.sarif", "/out/scan.json"]
     version = ["trivy", "version", "--format", "json"]
     return (
         fresh(trivy)
-        .with_exec(["trivy", "image", "--input", "/image.tar", *report])
-        .with_exec(["trivy", "convert", *sarif])
-        .with_exec(version, redirect_stdout="/out/database.json")
+        .with_exec(["trivy", "image", "--input", "/image.tar", *report], expect=ReturnType.ANY)
+        .with_exec(["trivy", "convert", *sarif], expect=ReturnType.ANY)
+        .with_exec(version, redirect_stdout="/out/database.json", expect=ReturnType.ANY)
         .directory("/out")
     )
 
@@ -216,6 +252,12 @@ def rendered(kustomize: str, source: dagger.Directory, units: list[str]) -> dagg
         )
         made = made.with_file(f"{unit.removeprefix('overlays/')}.yaml", done.file("/unit.yaml"))
     return made
+
+
+async def changes(toolbox: dagger.Container, base: str) -> str:
+    """What the checkout changes in the clusters since it left `base`, or why nobody can say."""
+    command = [TIDEGATE, "diff", base, "--format", "markdown"]
+    return await toolbox.with_exec(command, expect=ReturnType.ANY).stdout()
 
 
 async def affected(toolbox: dagger.Container, base: str) -> set[str]:

@@ -120,12 +120,16 @@ def _named(found: Any, meant: str | None) -> tuple[str | None, str]:  # noqa: AN
     return None, ""
 
 
+# Kinds whose controllers make a Secret, by custom of this repository under their own name.
+_MAKERS = ("Certificate", "ExternalSecret")
+
+
 def _reference(
     one: Object, kind: str, name: str, space: str, inside: dict[str, list[Object]]
 ) -> Reference:
     where = space if not kind.startswith("Cluster") and kind != "PriorityClass" else ""
     there = {(other["kind"], other["metadata"]["name"]) for other in inside.get(where, [])}
-    made = kind == "Secret" and ("ExternalSecret", name) in there
+    made = kind == "Secret" and any((maker, name) in there for maker in _MAKERS)
     return Reference(one, kind, name, made or (kind, name) in there)
 
 

@@ -125,17 +125,18 @@ def read_report(path: Path, kind: type[T]) -> T:
     try:
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
-        found = error.strerror or "unreadable"
+        found, step = error.strerror or "unreadable", "read what the scanner said when it failed"
     except ValidationError as error:
         first = error.errors()[0]
         found = f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
+        step = "run the scan again with the scanner of ci/images/images.yaml"
     raise cannot_check(
         path,
         "report",
         "not a scanner's report",
         wanted=(kind.__doc__ or "").splitlines()[0],
         found=found,
-        next_step="run the scan again and read its log",
+        next_step=f"{step}; the image is on hold",
     )
 
 

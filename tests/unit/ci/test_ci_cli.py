@@ -24,7 +24,7 @@ def test_a_step_passes_and_is_exported(repository: Path, cli: Cli) -> None:
         ["check/repository", "passed"]
     ]
     exported = {path.name for path in (repository / ".lab" / "ci").iterdir()}
-    assert exported == {"check-repository.log", "junit.xml", "results.json", "results.md"}
+    assert exported == {"check-repository.log", "junit.xml", "results.json", "report.md"}
 
 
 def test_a_failing_step_shows_its_findings(repository: Path, cli: Cli) -> None:

@@ -18,7 +18,7 @@ FILES = [
     *sorted(PROVIDERS.glob("*.yaml")),
     ROOT / ".github" / "workflows" / "ci.yaml",
 ]
-CALL = re.compile(r"dagger call ci|command: \[dagger, call, ci\]|call: ci ")
+CALL = re.compile(r"dagger call (--output=\S+ )?ci|command: \[dagger, call, ci\]|call: ci ")
 SHELL = re.compile(r"\|\||&&|;\s*\w|\bif \[|\bfor \w+ in\b")
 
 
@@ -54,7 +54,8 @@ def test_actions_are_pinned_and_have_few_rights(path: Path) -> None:
     assert all(re.fullmatch(r" # v\d+\.\d+\.\d+", note) for _, note in uses)
     assert data["permissions"] == {}
     assert all(job["timeout-minutes"] for job in data["jobs"].values())
-    checkouts = [s for j in data["jobs"].values() for s in j["steps"] if "checkout" in s["uses"]]
+    steps = [step for job in data["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if "checkout" in step.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
@@ -65,8 +66,17 @@ def test_a_pull_request_of_a_stranger_gets_no_secret() -> None:
 
     assert "secrets." not in path.read_text()
     assert data[True if True in data else "on"].keys() == {"pull_request", "merge_group", "push"}
-    (job,) = data["jobs"].values()
-    assert job["permissions"] == {"contents": "read"}
+    assert data["jobs"]["ci"]["permissions"] == {"contents": "read"}
+
+
+def test_only_a_job_that_runs_no_code_of_the_change_may_write() -> None:
+    """It has no checkout, and the report reaches its shell as a variable."""
+    job = read(ROOT / ".github" / "workflows" / "ci.yaml")["jobs"]["comment"]
+
+    (step,) = job["steps"]
+    assert job["permissions"] == {"pull-requests": "write"}
+    assert "${{" not in step["run"]
+    assert step["env"]["REPORT"] == "${{ needs.ci.outputs.report }}"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=names)

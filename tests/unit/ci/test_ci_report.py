@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.ci.report import export, junit, markdown
+from tidegate.ci.report import comment, export, junit
 from tidegate.ci.run import Outcome, Result
 
 
@@ -69,5 +69,26 @@ def test_every_form_is_exported(tmp_path: Path) -> None:
         "log": str(tmp_path / "log"),
     }
     assert (tmp_path / "out" / "junit.xml").read_bytes() == junit(found)
-    assert (tmp_path / "out" / "results.md").read_text() == markdown(found)
-    assert "| build/image | cannot run here | 0.0 s | no Docker |" in markdown(found)
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert report.startswith("# Tidegate\n\n## Steps\n\n| step | outcome | |\n")
+    assert "\n| lint/format | passed | 0.3 s |\n" in report
+    assert "\n| build/image | cannot run here | no Docker |\n" in report
+    assert "| scan/policy | nothing it reads changed |  |" in report
+
+
+def test_the_report_has_what_changes_and_the_gates_of_its_own_run(tmp_path: Path) -> None:
+    """A table that an earlier run left there says nothing of this one."""
+    (tmp_path / "gates.md").write_text("## Gates of x: pass 1/1\n")
+    ran = [Result("smoke/gates", Outcome.FAILED, 1.0, "exit 1")]
+
+    export(ran, tmp_path, "## What changes\n\nNothing.")
+    told = (tmp_path / "report.md").read_text()
+    export([Result("smoke/gates", Outcome.BROKEN)], tmp_path)
+
+    assert told.endswith("\n\n## What changes\n\nNothing.\n\n## Gates of x: pass 1/1\n")
+    assert "Gates of" not in (tmp_path / "report.md").read_text()
+
+
+def test_parts_with_nothing_to_say_leave_no_gap() -> None:
+    """One empty line between two parts, and one title."""
+    assert comment("a\n", "", "\n", "b") == "# Tidegate\n\na\n\nb\n"

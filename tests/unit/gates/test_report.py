@@ -10,7 +10,7 @@ from tests.unit.gates.test_load import LADDER, STARTED
 
 from tidegate.gates.judge import judge
 from tidegate.gates.record import Answer, Observed, Run
-from tidegate.gates.report import curves, failing, html, junit, limit, rung
+from tidegate.gates.report import curves, failing, html, junit, limit, markdown, rung
 
 MODEL = samples.generator()
 
@@ -82,6 +82,19 @@ def test_no_answer_can_put_markup_into_the_page(text: str) -> None:
 def test_a_limit_is_told_for_people(value: float | None, shown: str) -> None:
     """No limit, a time that never came, and a number."""
     assert limit(value) == shown
+
+
+def test_the_table_of_a_pull_request_has_a_row_a_measurement() -> None:
+    """What nothing was measured of says so, and the heading has the outcome."""
+    verdict = judge(run(WRONG), MODEL)
+    lines = markdown(verdict).splitlines()
+
+    assert lines[0] == f"## Gates of {verdict.model}: {verdict.summary()}"
+    assert [line.split(" | ")[0].strip("| ") for line in lines[4:]] == [
+        f"{m.gate}/{m.name}" for m in verdict.measurements
+    ]
+    nothing = {line.split(" | ")[1] == "nothing" for line in lines[4:]}
+    assert nothing == {m.value is None for m in verdict.measurements}
 
 
 def test_junit_counts_failures_and_holds_apart() -> None:

@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from tidegate.ci.steps import STEPS
 from tidegate.pipeline.branches import run_all, table
 
 pytestmark = pytest.mark.anyio
@@ -52,14 +53,13 @@ async def test_a_failure_cancels_the_others_and_is_raised_itself() -> None:
     assert cancelled == ["waits", "waits"]
 
 
-@pytest.mark.parametrize(
-    ("said", "text"),
-    [
-        ({}, "\n"),
-        ({"lint": "a\nb\n", "check": ""}, "lint   b\ncheck  -\n"),
-    ],
-    ids=["none", "two"],
-)
-async def test_the_table_has_a_line_a_branch(said: dict[str, str], text: str) -> None:
-    """With the last thing that it said."""
-    assert table(said) == text
+async def test_the_table_has_a_line_a_step() -> None:
+    """In the order of `tidegate ci`, with those that had nothing to read."""
+    lines = table({"check": "no findings", "lint": ""}).splitlines()
+
+    assert lines[4:7] == [
+        "| lint | passed |  |",
+        "| check | passed |  |",
+        "| test | nothing it reads changed |  |",
+    ]
+    assert len(lines) == 4 + len(STEPS)

@@ -1,22 +1,18 @@
-"""What the functions ask of an engine, called as an engine calls them."""
+"""What the proofs ask of an engine, called as an engine calls them."""
+
+from typing import Any
 
 import pytest
+import typer
 from dagger.mod._exceptions import FunctionError
-from tests.unit.pipeline.conftest import DIGEST, Caller, Engine
+from tests.unit.pipeline.conftest import DIGEST, IMAGES, LOCKED, Caller, Engine
+from tests.unit.pipeline.samples import CALLS
 
 from tidegate.ci.steps import STEPS
+from tidegate.cli.app import app
 
 pytestmark = pytest.mark.anyio
 TIDEGATE = ".venv/bin/tidegate"
-CHECKOUT = {"git": "git-id", "token": "token-id"}
-PUSH = {"username": "ci", "password": "secret-id"}
-RELEASE = {
-    "service": "generator", "model": "qwen3-8b",
-    "model_artifact": f"registry.example/qwen3-8b:1@{DIGEST}", "username": "ci",
-    "password": "password-id", "key": "key-id", "key_password": "key-password-id",
-    "evidence_key": "evidence-key-id", "registry_config": "config-id", "git": "git-id",
-    "store": "store-id", "token": "token-id",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["lint", "check", "test"])
@@ -26,17 +22,25 @@ async def test_a_step_is_the_same_command_as_on_a_laptop(
     """The toolbox runs `tidegate ci`, so that name and meaning are the same everywhere."""
     assert await call(name) == "done"
 
-    assert engine.commands()[-2:] == [["scripts/setup"], [TIDEGATE, "ci", "--only", name]]
+    assert engine.commands()[-3:] == [
+        ["scripts/setup"],
+        ["git", "init", "--quiet"],
+        [TIDEGATE, "ci", "--only", name],
+    ]
     assert engine.calls("from") == [
         {"address": f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}"}
     ]
 
 
-async def test_ci_runs_every_step_and_ends_with_one_table(call: Caller) -> None:
-    """One line a step, in the order of `tidegate ci`."""
+async def test_ci_runs_every_step_and_ends_with_one_table(call: Caller, engine: Engine) -> None:
+    """One line a step, in the order of `tidegate ci`, and the gates' own table."""
+    engine.answers["contents"] = LOCKED
+
     said = await call("ci", git="git-id")
 
-    assert [line.split() for line in said.splitlines()] == [[s.name, "done"] for s in STEPS]
+    rows = [line.split(" | ")[0].strip("| ") for line in said.splitlines() if "| passed |" in line]
+    assert rows == [step.name for step in STEPS]
+    assert said.endswith(f"{LOCKED.strip()}\n")  # what the file of the gates holds, here
 
 
 async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: Engine) -> None:
@@ -47,8 +51,10 @@ async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: En
 
     said = await call("ci", git="git-id", base="main")
 
-    assert [line.split()[0] for line in said.splitlines()] == ["check"]
+    assert "| check | passed |" in said
+    assert "| scan | nothing it reads changed |" in said
     assert [TIDEGATE, "ci", "--plan", "--base", "main", "--json"] in engine.commands()
+    assert [TIDEGATE, "diff", "main", "--format", "markdown"] in engine.commands()
     assert not any("trivy" in command for command in engine.commands())
 
 
@@ -83,18 +89,19 @@ async def test_the_image_is_built_from_a_base_by_digest(
     } in (engine.calls("filter"))
 
 
-async def test_an_image_without_digest_is_not_pulled(call: Caller, engine: Engine) -> None:
-    """One line says which, and how to get its digest."""
-    engine.answers["contents"] = engine.answers["contents"].replace(DIGEST, "null")
+async def test_an_image_without_digest_is_resolved_once_and_used_by_digest(
+    call: Caller, engine: Engine
+) -> None:
+    """So that a clean clone proves itself before somebody locked the list."""
+    engine.answers["contents"] = IMAGES
+    engine.answers["imageRef"] = f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}"
 
-    with pytest.raises(FunctionError) as failed:
-        await call("lint")
+    await call("lint")
 
-    assert str(failed.value).startswith(
-        "ci/images/images.yaml: python: digest is not known; wanted sha256:<64 hex>, found "
-    )
-    assert "tidegate images lock" in str(failed.value)
-    assert engine.calls("from") == []
+    assert [one["address"] for one in engine.calls("from")] == [
+        "docker.io/library/python:3.11-slim-bookworm",
+        f"docker.io/library/python:3.11-slim-bookworm@{DIGEST}",
+    ]
 
 
 async def test_mirrors_replace_outside_images(call: Caller, engine: Engine) -> None:
@@ -114,7 +121,11 @@ async def test_units_are_rendered_by_kustomize_itself(call: Caller, engine: Engi
 
     assert ["build", "."] in engine.commands()
     assert {"path": "/work/overlays/dev/generator"} in engine.calls("withWorkdir")
-    assert [one["path"] for one in engine.calls("withFile")] == ["dev/generator.yaml"]
+    assert {one["path"] for one in engine.calls("withFile")} == {"dev/generator.yaml"}
+    assert {one["pattern"] for one in engine.calls("glob")} == {
+        "overlays/*/*/kustomization.yaml",
+        "clusters/*/kustomization.yaml",
+    }
 
 
 @pytest.mark.parametrize("name", ["scan", "smoke"])
@@ -134,16 +145,18 @@ async def test_a_measurement_is_never_a_cached_command(
 
 async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engine: Engine) -> None:
     """The model is mounted, not baked in, and its gates judge it."""
-    assert await call("smoke") == "done"
+    await call("smoke")
 
     (service,) = engine.calls("asService")
     assert service["args"][:4] == ["--config", "/etc/vllm/engine.yaml", "--model", "/model"]
     assert service["useEntrypoint"] is True
-    assert {one["path"] for one in engine.calls("withMountedDirectory")} == {"/model"}
+    (model,) = engine.calls("withMountedDirectory")
+    assert (model["path"], model["owner"]) == ("/model", "10001:10001")  # weights are 0600
     assert engine.calls("experimentalWithAllGPUs") == []
-    assert [TIDEGATE, "gate", "run", "--url", "http://engine:8000", "--model", "tiny-chat"] in (
-        engine.commands()
-    )
+    gates = [TIDEGATE, "gate", "run", "--url", "http://engine:8000", "--model", "tiny-chat"]
+    assert [*gates, "--markdown", "/gates.md"] in engine.commands()
+    variables = {one["name"] for one in engine.calls("withEnvVariable")}
+    assert variables >= {"VLLM_TARGET_DEVICE", "VLLM_ENABLE_V1_MULTIPROCESSING"}
 
 
 async def test_the_smoke_test_asks_for_every_gpu(call: Caller, engine: Engine) -> None:
@@ -155,131 +168,6 @@ async def test_the_smoke_test_asks_for_every_gpu(call: Caller, engine: Engine) -
     assert engine.calls("experimentalWithAllGPUs") == [{}]
 
 
-async def test_publishing_returns_the_digest_that_the_registry_serves(
-    call: Caller, engine: Engine
-) -> None:
-    """Read again from the registry, not believed."""
-    said = await call("publish", **PUSH)
-
-    assert said == f"registry.example/engine:main@{DIGEST}"
-    assert [one["address"] for one in engine.calls("publish")] == ["registry.example/engine:main"]
-
-
-async def test_a_digest_that_differs_after_the_push_is_refused(
-    call: Caller, engine: Engine
-) -> None:
-    """Somebody else pushed the same tag."""
-    engine.answers["imageRef"] = f"registry.example/engine@sha256:{'b' * 64}"
-
-    with pytest.raises(FunctionError, match="digest: differs after the push; wanted sha256:aaaa"):
-        await call("publish", **PUSH)
-
-
-async def test_nothing_is_built_without_a_registry_to_publish_to(
-    call: Caller, engine: Engine
-) -> None:
-    """The line says how to name one."""
-    call.state["registry"] = ""
-
-    with pytest.raises(FunctionError, match=r"no registry; wanted registry\.example/path/name"):
-        await call("publish", **PUSH)
-
-    assert engine.calls("publish") == []
-
-
-async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
-    call: Caller, engine: Engine
-) -> None:
-    """What is signed, gated and promoted is the digest that was published."""
-    await call("release", **RELEASE)
-
-    reference = f"registry.example/engine:main@{DIGEST}"
-    sign, gate, promote = [c for c in engine.commands() if reference in c]
-    assert sign == ["sign", "--yes", "--key", "/keys/cosign.key", reference]
-    assert gate[:3] == [TIDEGATE, "gate", "run"]
-    assert promote[:5] == [TIDEGATE, "promote", "generator", "--to", "dev"]
-    assert {tuple(c[-6:]) for c in (gate, promote)} == {
-        (
-            *("--engine", reference, "--model-artifact", RELEASE["model_artifact"]),
-            *("--store", "/store"),
-        )
-    }
-
-
-async def test_the_gates_of_a_release_sign_their_verdict_with_the_given_key(
-    call: Caller, engine: Engine
-) -> None:
-    """The key is a mounted secret, named by a variable and on no command line."""
-    await call("release", **RELEASE)
-
-    path = "/keys/evidence.pem"
-    mounted = [one["path"] for one in engine.calls("withMountedSecret")]
-    named = {one["name"]: one["value"] for one in engine.calls("withEnvVariable")}
-    assert path in mounted
-    assert named["TIDEGATE_SIGNER"] == f"file:{path}"
-
-
-async def test_what_cannot_be_signed_is_neither_gated_nor_promoted(
-    call: Caller, engine: Engine
-) -> None:
-    """The release ends with the first failure."""
-    engine.failing['"sign"'] = RuntimeError("no such key")
-
-    with pytest.raises(FunctionError, match="no such key"):
-        await call("release", **RELEASE)
-
-    assert not any({"gate", "promote"} & set(command) for command in engine.commands())
-
-
-async def test_a_release_is_promoted_by_the_container_that_proved_it(
-    call: Caller, engine: Engine
-) -> None:
-    """One chain of commands: where the gates fail, the engine never comes to the promotion."""
-    await call("release", **RELEASE)
-
-    (chain,) = [chain for chain in engine.chains if "promote" in str(chain)]
-    words = [args["args"][1] for field, args in chain if field == "withExec" and args["args"][1:]]
-    assert words[-2:] == ["gate", "promote"]
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("publish", {"username": "ci", "password": "secret-id"}),
-        ("sign", {"reference": "r", "key": "k", "key_password": "p", "registry_config": "c"}),
-        ("promote", {"service": "s", "to": "dev", "git": "g", "store": "o", "token": "t"}),
-        ("rollback", {"service": "s", "env": "dev", "git": "g", "token": "t"}),
-        ("gate", {"url": "u", "model": "m", "api_key": "a"}),
-        ("release", RELEASE),
-    ],
-)
-async def test_no_secret_is_ever_read(
-    name: str, arguments: dict[str, str], call: Caller, engine: Engine
-) -> None:
-    """The module never asks for a plaintext, so none can reach a log, a cache key or a commit.
-
-    A canary that the engine would give is asked for nowhere and appears in no call.
-    """
-    canary = "canary-5f2c"
-    engine.answers["plaintext"] = canary
-
-    await call(name, **arguments)
-
-    fields = {field for chain in engine.chains for field, _ in chain}
-    assert "plaintext" not in fields
-    assert canary not in str(engine.chains)
-
-
-async def test_a_token_reaches_git_by_a_variable_alone(call: Caller, engine: Engine) -> None:
-    """Neither a command line nor a file holds it; the helper names the variable."""
-    await call("rollback", service="generator", env="production", **CHECKOUT)
-
-    assert [one["name"] for one in engine.calls("withSecretVariable")] == ["TIDEGATE_GIT_TOKEN"]
-    helper = [one["value"] for one in engine.calls("withEnvVariable") if "!f()" in one["value"]]
-    assert helper == ['!f() { echo username=tidegate; echo "password=$TIDEGATE_GIT_TOKEN"; }; f']
-    assert not any("token-id" in word for command in engine.commands() for word in command)
-
-
 async def test_results_are_exported_whatever_the_outcome(call: Caller, engine: Engine) -> None:
     """Logs of a failure are what somebody needs."""
     await call("results")
@@ -289,19 +177,27 @@ async def test_results_are_exported_whatever_the_outcome(call: Caller, engine: E
     assert {"path": "/results"} in engine.calls("directory")
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("sbom", {}),
-        ("docs", {}),
-        ("bench", {"git": "git-id"}),
-        ("verify_production", {"git": "git-id"}),
-        ("promote", {"service": "s", "to": "dev", "git": "g", "store": "o", "pull_request": True}),
-    ],
-)
-async def test_every_function_can_be_called(
-    name: str, arguments: dict[str, object], call: Caller, engine: Engine
+@pytest.mark.parametrize("name", sorted(CALLS))
+async def test_every_command_of_ours_is_one_that_the_command_line_knows(
+    name: str, call: Caller, engine: Engine
 ) -> None:
-    """Its arguments convert, its calls are ones that dagger's client knows."""
-    assert await call(name, **arguments)
-    assert engine.commands()
+    """Every function can be called, and every `tidegate` of it parses; nothing is run."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+
+    engine.answers["stdout"] = '[{"name": "smoke/gates", "needed": true}]'  # the plan of `ci`
+
+    await call(name, **CALLS[name])
+
+    assert engine.chains
+    for program, *words in engine.commands():
+        if program == TIDEGATE:
+            assert parsed(group, words)
+
+
+def parsed(group: Any, words: list[str]) -> Any:  # noqa: ANN401 - typer's own copy of click
+    """The values of the command that the words name."""
+    command = group.commands[words[0]]
+    if hasattr(command, "commands"):
+        return parsed(command, words[1:])
+    return command.make_context(words[0], words[1:]).params

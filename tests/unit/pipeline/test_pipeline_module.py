@@ -8,20 +8,23 @@ from typing import Any, get_args, get_type_hints
 import dagger
 import pytest
 from cattrs.preconf.json import make_converter
+from dagger.mod._module import Module
 from dagger.mod.cli import load_module
 from tests.conftest import ROOT
+from tests.unit.pipeline.conftest import Caller, Engine
 
 from tidegate.ci.steps import STEPS
 from tidegate.pipeline import Tidegate
 
 NEVER_CACHED = {
-    "bench", "ci", "gate", "promote", "publish", "release", "results", "rollback", "sbom", "scan",
-    "sign", "smoke", "verify_production",
+    "bench", "check", "ci", "gate", "promote", "publish", "release", "results", "rollback", "sbom",
+    "scan", "sign", "smoke", "verify_production",
 }  # fmt: skip
-FUNCTIONS = {"build", "check", "docs", "lint", "render", "test"} | NEVER_CACHED
+FUNCTIONS = {"build", "docs", "lint", "render", "test"} | NEVER_CACHED
 CHECKS = {"lint", "check", "test"}
 SECRETS = {
-    *("password", "key", "key_password", "evidence_key", "registry_config", "token", "api_key"),
+    *("api_key", "evidence_key", "key", "key_password", "kubeconfig", "password"),
+    *("registry_config", "token"),
 }
 # What has to be said, because nothing could stand for it.
 REQUIRED = {
@@ -29,6 +32,7 @@ REQUIRED = {
     "promote": {"service", "to", "store"},
     "publish": {"username", "password"},
     "rollback": {"service", "env"},
+    "verify_production": {"url", "kubeconfig"},
     "sign": {"reference", "key", "key_password", "registry_config"},
     "release": {
         *("service", "model", "model_artifact", "username", "password", "key", "key_password"),
@@ -155,3 +159,30 @@ def test_the_engine_may_supply_its_own_sdk() -> None:
     pins = project["tool"]["uv"]["constraint-dependencies"]
     assert not any(pin.startswith("dagger-io") for pin in pins)
     assert not (ROOT / "requirements.lock").exists()
+
+
+@pytest.mark.anyio
+async def test_the_engine_can_register_the_module(
+    engine: Engine, module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every type, default and note has a form that the engine's own interface takes."""
+    monkeypatch.setattr(module, "_main_name", "Tidegate")
+    monkeypatch.setattr(module, "_main", module.get_object("Tidegate"))
+
+    assert await module._typedefs()  # noqa: SLF001 - what `dagger functions` runs
+
+    assert {one["name"] for one in engine.calls("function")} == FUNCTIONS | {""}
+    found = {(one["name"], one.get("defaultPath")) for one in engine.calls("withArg")}
+    assert {("source", "/"), ("git", "/.git")} <= found
+    assert all(one["description"] for one in engine.calls("withArg"))
+
+
+@pytest.mark.anyio
+async def test_what_the_constructor_makes_is_what_functions_get(call: Caller) -> None:
+    """The state of the object as the engine keeps it between two calls, mirrors included."""
+    made = await call.module.get_result("Tidegate", {}, "", call.state | {"images": "images-id"})
+
+    again = await call.module.get_result("Tidegate", made, "lint", {})
+
+    assert set(made) == {"source", "registry", "images", "platform"}
+    assert again == "done"

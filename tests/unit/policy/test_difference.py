@@ -123,6 +123,39 @@ def test_diff_compares_the_files_here_with_a_commit(fork: Repository, cli: Cli) 
     assert (lost.code, "no such commit" in lost.err) == (2, True)
 
 
+def test_the_part_of_a_comment_has_the_words_and_the_money(fork: Repository, cli: Cli) -> None:
+    """Compared with where the branch left main, whatever main did since."""
+    fork.run("checkout", "--quiet", "-b", "change")
+    file = fork.path / "base" / "components" / "scaling-keep-warm" / "kustomization.yaml"
+    file.write_text(
+        file.read_text().replace("maxReplicaCount, value: 4", "maxReplicaCount, value: 6")
+    )
+    fork.run("commit", "--quiet", "--all", "--message=feat: more")
+    fork.run("checkout", "--quiet", "main")
+    prices = fork.path / "models" / "prices.yaml"
+    prices.write_text(prices.read_text().replace("1.9", "9.1"))
+    fork.run("commit", "--quiet", "--all", "--message=feat: dearer")
+    fork.run("checkout", "--quiet", "change")
+
+    ran = cli("diff", "main", "--format", "markdown", "--root", fork.path)
+
+    assert ran.code == 0
+    assert "- `ScaledObject/generator`: maximum of replicas 4 -> 6\n" in ran.out
+    assert "\n## What it costs\n" in ran.out
+    assert "| production/generator | 3.80 to 7.60 | 3.80 to 11.40 | 0.00 to 3.80 |" in ran.out
+
+
+def test_a_state_that_cannot_be_compared_is_told_in_the_comment_too(
+    fork: Repository, cli: Cli
+) -> None:
+    """Silence would look like a change of nothing."""
+    ran = cli("diff", "nowhere", "--format", "markdown", "--root", fork.path)
+
+    assert ran.code == 2
+    assert ran.out.startswith("## What changes\n\nThis cannot be told:\n\n- ")
+    assert "no such commit" in ran.out
+
+
 def test_explain_names_the_line_that_sets_a_field(repository: Any, cli: Cli) -> None:  # noqa: ANN401 - a path
     """Found by changing it: a value from the model's file reaches the node affinity."""
     rule = "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0.matchExpressions.0"

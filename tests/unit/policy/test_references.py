@@ -112,6 +112,20 @@ def test_a_token_is_demanded_by_every_rule(
     assert codes == (set() if demanded else {"TG607"})
 
 
+def test_a_secret_may_come_from_a_certificate() -> None:
+    """As above; a certificate of another name makes no such Secret."""
+    objects = sound()
+    volumes = objects["deployment"]["spec"]["template"]["spec"]["volumes"]
+    volumes.append({"name": "tls", "secret": {"secretName": "server"}})
+
+    def faults(name: str) -> list[str]:
+        made = {"kind": "Certificate", "metadata": {"name": name, "namespace": "llm-production"}}
+        return [one.found for one in check_references([scope(objects, made)])]
+
+    assert faults("server") == []
+    assert faults("other") == ["server"]
+
+
 @pytest.mark.parametrize(
     ("one", "count"),
     [
