@@ -132,11 +132,17 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def fork(tmp_path: Path) -> Repository:
-    """A copy of its own as a git checkout with one commit and a bare remote called origin."""
+def own_repository(tmp_path: Path) -> Path:
+    """A copy that no other test gets to see."""
     own = Copy(tmp_path / "repository")
     own.mend()
-    git = Repository(own.root)
+    return own.root
+
+
+@pytest.fixture
+def fork(own_repository: Path, tmp_path: Path) -> Repository:
+    """A copy of its own as a git checkout with one commit and a bare remote called origin."""
+    git = Repository(own_repository)
     git.run("init", "--quiet", "--initial-branch=main")
     for key, value in {
         "user.name": "Test",

@@ -206,18 +206,18 @@ def _own_git_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def own_repository(own_repository: Path) -> Path:
     """This repository without the models that only the lab serves: less to read a promotion.
 
     Its policies ask for a verdict and no more, signed by the tests' key.
     """
-    for folder in (repository / "models").glob("*/"):
+    for folder in (own_repository / "models").glob("*/"):
         if folder.name not in MODELS.values():
             shutil.rmtree(folder)
     for name in ENVIRONMENTS:
-        (repository / policy_file(name)).write_text(policy_text(name))
-    (repository / "overlays" / "signers.yaml").write_text(signers_text(pipeline=[IDENTITY]))
-    return repository
+        (own_repository / policy_file(name)).write_text(policy_text(name))
+    (own_repository / "overlays" / "signers.yaml").write_text(signers_text(pipeline=[IDENTITY]))
+    return own_repository
 
 
 @dataclass(frozen=True)
