@@ -26,8 +26,10 @@ def check_usage(
         )
     clusters = [one for one in beside if one.unit.folder.startswith("clusters/")]
     somewhere = {path for one in clusters for path in applied(one, catalog)}
-    for one in beside:
-        if one.unit.name.startswith(f"{PLATFORM}/") and one.unit.folder not in somewhere:
+    # What lies below one cluster is that cluster's own choice.
+    platform = [one for one in beside if one.unit.name.startswith(f"{PLATFORM}/")]
+    for one in platform:
+        if one not in clusters and one.unit.folder not in somewhere:
             yield Finding(
                 one.unit.file,
                 "folder",
