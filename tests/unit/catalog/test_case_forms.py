@@ -24,6 +24,7 @@ ASSERTIONS: dict[str, Any] = {
     "similar": {"to": "x", "at_least": 0.8},
     "judge": "It is polite.",
     "leaks": "nothing",
+    "presidio": ["CREDIT_CARD"],
 }
 WANTED = [Assertion(exact="x")]
 TEXTS = st.text(min_size=1, max_size=20)

@@ -12,6 +12,7 @@ CASES: dict[str, dict[str, Any]] = {
     "questions": {"cases": [{"prompt": "1+1?", "answer": "2"}]},
     "structured": {"cases": [{"prompt": "Now", "schema": {"type": "object"}, "answer": {"a": 1}}]},
     "cases": {"cases": [{"prompt": "1+1?", "assert": [{"number": {"value": 2}}]}]},
+    "corpus": {"corpus": "harmful"},
     "needle": {
         "needle": "It is 7.",
         "question": "What is it?",

@@ -242,45 +242,6 @@ def test_a_wrong_case_file_is_refused_before_anything_is_asked(
     assert behaviour.asked == []
 
 
-SPEC = "{type: cases, threshold: 0.9, minSamples: 1, cases: CASES}"
-UNUSABLE = {
-    "an unknown assertion": (
-        SPEC.replace("CASES", '[{prompt: "1 + 1?", assert: [{sounds: nice}]}]'),
-        "spec.cases.cases.0.assert.0.sounds: unknown key",
-    ),
-    "an empty set": (SPEC.replace("CASES", "[]"), "spec.cases.cases: invalid value"),
-}
-
-
-@pytest.mark.parametrize("what", UNUSABLE)
-def test_a_set_that_cannot_be_asked_is_refused(what: str, run: GateRun, small: Path) -> None:
-    """One line, and the server is not troubled."""
-    spec, said = UNUSABLE[what]
-    behaviour = Behaviour(model="tiny-chat")
-    path = small / "models/tiny-chat/evals/facts.yaml"
-    head, _, _ = path.read_text().partition("spec:")
-    path.write_text(f"{head}spec: {spec}\n")
-    ran = run(behaviour=behaviour)
-
-    assert ran.code == 2
-    (line,) = ran.err.splitlines()
-    assert f"models/tiny-chat/evals/facts.yaml: {said}" in line
-    assert behaviour.asked == []
-
-
-def test_a_threshold_without_a_unit_is_refused(run: GateRun, small: Path) -> None:
-    """Half a second and half a millisecond are both 0.5."""
-    path = small / "models/tiny-chat/model.yaml"
-    text = path.read_text()
-    path.write_text(
-        text.replace("{objective: 0.95, seconds: 0.5}", "{objective: 0.95, limit: 0.5}")
-    )
-    ran = run()
-
-    assert ran.code == 2
-    assert "models/tiny-chat/model.yaml: spec.slo.timeToFirstToken.limit: unknown key" in ran.err
-
-
 def test_a_server_may_call_the_model_otherwise(run: GateRun) -> None:
     """A gateway has names of its own."""
     behaviour = Behaviour(model="team/chat")

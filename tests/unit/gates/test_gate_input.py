@@ -99,3 +99,41 @@ def test_a_part_of_the_cases_under_another_seed_says_so(
 
     assert (ran.code, verdict["seed"], verdict["outcome"]) == (1, 7, "hold")
     assert {m["samples"] for m in verdict["measurements"]} == {0}
+
+
+SPEC = "{type: cases, threshold: 0.9, minSamples: 1, cases: CASES}"
+UNUSABLE = {
+    "an unknown assertion": (
+        SPEC.replace("CASES", '[{prompt: "1 + 1?", assert: [{sounds: nice}]}]'),
+        "spec.cases.cases.0.assert.0.sounds: unknown key",
+    ),
+    "an empty set": (SPEC.replace("CASES", "[]"), "spec.cases.cases: invalid value"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_set_that_cannot_be_asked_is_refused(
+    what: str, cli: Cli, repository: Path, serve: Serve
+) -> None:
+    """One line, and the server is not troubled."""
+    spec, said = UNUSABLE[what]
+    behaviour = Behaviour(model="tiny-chat")
+    path = repository / "models/tiny-chat/evals/structured.yaml"
+    head, _, _ = path.read_text().partition("spec:")
+    path.write_text(f"{head}spec: {spec}\n")
+    ran = cli(*GATE, repository, "--url", serve(behaviour).url)
+
+    assert ran.code == 2
+    (line,) = ran.err.splitlines()
+    assert f"models/tiny-chat/evals/structured.yaml: {said}" in line
+    assert behaviour.asked == []
+
+
+def test_a_threshold_without_a_unit_is_refused(cli: Cli, repository: Path) -> None:
+    """Half a second and half a millisecond are both 0.5."""
+    path = repository / "models/tiny-chat/model.yaml"
+    path.write_text(path.read_text().replace("0.95, seconds: 0.5", "0.95, limit: 0.5"))
+    ran = cli(*GATE, repository, "--url", "http://127.0.0.1:9")
+
+    assert ran.code == 2
+    assert "models/tiny-chat/model.yaml: spec.slo.timeToFirstToken.limit: unknown key" in ran.err
