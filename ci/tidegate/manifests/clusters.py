@@ -49,12 +49,12 @@ def check_cluster(
     ]
 
 
-def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str]:
-    """The folders of this repository that a cluster's Applications apply, where that is known."""
+def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str] | None:
+    """The folders of this repository that a cluster's Applications apply; None if it is not known."""
     try:
         return set(paths(_generated(rendered.objects, list(_folders(catalog)))))
     except NotUnderstoodError:
-        return set()
+        return None
 
 
 def _folders(catalog: Catalog) -> dict[str, str | None]:

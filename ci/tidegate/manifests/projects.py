@@ -80,7 +80,8 @@ def check_projects(
             for item in everything[path].objects
         ]
         yield from _check_places(application, project, made, file)
-        refused |= {(name, *kind) for kind in _refused(project, made)}
+        if name in projects:
+            refused |= {(name, *kind) for kind in _refused(project, made)}
     for name, group, kind in sorted(refused):
         yield Finding(
             file,

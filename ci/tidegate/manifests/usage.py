@@ -25,7 +25,10 @@ def check_usage(
             "list it in one, add an example under overlays/examples, or delete it",
         )
     clusters = [one for one in beside if one.unit.folder.startswith("clusters/")]
-    somewhere = {path for one in clusters for path in applied(one, catalog)}
+    found = [applied(one, catalog) for one in clusters]
+    if None in found:
+        return  # a cluster has a finding that says what is not understood
+    somewhere = {path for paths in found for path in paths or ()}
     # What lies below one cluster is that cluster's own choice.
     platform = [one for one in beside if one.unit.name.startswith(f"{PLATFORM}/")]
     for one in platform:
