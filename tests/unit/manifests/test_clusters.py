@@ -204,7 +204,7 @@ def test_every_cluster_has_the_policies_and_its_own_accelerators_counters(cluste
     (secret,) = objects(cluster, "Secret").values()
     nvidia = secret["metadata"]["labels"]["tidegate.dev/accelerator"] == "nvidia"
 
-    found = applied(render(Folder(ROOT, f"clusters/{cluster}")), load_valid(ROOT))
+    found = applied(render(Folder(ROOT, f"clusters/{cluster}")), load_valid(ROOT)) or set()
 
     assert {"policies", "base/observability", f"clusters/{cluster}"} <= found
     assert ("base/gpu-counters" in found) is nvidia
