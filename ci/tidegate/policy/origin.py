@@ -15,6 +15,7 @@ from typing import Any
 from tidegate.findings import FindingsError, refuse
 from tidegate.machine_yaml import read_all
 from tidegate.manifests.graph import reached
+from tidegate.manifests.objects import title
 from tidegate.manifests.render import build
 
 _OTHER_NUMBER, _OTHER_TEXT = "7919", "changed-by-tidegate"
@@ -87,11 +88,12 @@ def _moves(copy: Path, folder: str, field: str, value: Any) -> bool:  # noqa: AN
 
 
 def _value(text: str, field: str) -> Any:  # noqa: ANN401 - JSON
-    target, _, path = field.partition(".")
-    kind, _, name = target.partition("/")
     for one in read_all(text):
-        if one["kind"] == kind and name in {"", one["metadata"]["name"]}:
-            return _below(one, path.split("."))
+        for start in (f"{title(one)}.", f"{one['kind']}."):  # a name may itself hold dots
+            if field.startswith(start):
+                found = _below(one, field.removeprefix(start).split("."))
+                if found is not None:
+                    return found
     return None
 
 

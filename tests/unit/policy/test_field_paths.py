@@ -73,6 +73,10 @@ spec: {ports: [{name: http, port: 1}, {port: 2}]}
 kind: Service
 metadata: {name: b}
 spec: {ports: [{name: http, port: 3}]}
+---
+kind: PriorityClass
+metadata: {name: a.serving}
+value: 4
 """
 
 
@@ -83,6 +87,9 @@ spec: {ports: [{name: http, port: 3}]}
         ("Service.spec.ports.0.port", 1),
         ("Service/a.spec.ports.1.port", 2),
         ("Service/b.spec.ports.http.port", 3),
+        ("PriorityClass/a.serving.value", 4),
+        ("PriorityClass.value", 4),
+        ("PriorityClass/a.value", None),
         ("Service/c.spec.ports.http.port", None),
         ("Pod.spec.ports.http.port", None),
         ("Service/b.spec.ports.grpc.port", None),
@@ -90,7 +97,7 @@ spec: {ports: [{name: http, port: 3}]}
     ],
 )
 def test_a_field_is_named_by_kind_name_and_path(field: str, value: object) -> None:
-    """Without a name the first of the kind is meant; items go by name or by number."""
+    """Without a name the first of the kind that has it is meant; items go by name or by number."""
     assert _value(TEXT, field) == value
 
 
