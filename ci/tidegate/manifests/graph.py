@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,13 @@ def references(folder: Path) -> set[Path]:
     return {Path(path).resolve() for path in found} - {folder.resolve()}
 
 
-@lru_cache(maxsize=1024)
+@cache
 def _names(kustomization: str) -> tuple[set[str], set[str]]:
     """What in a kustomization may be a path, and what of it must be one.
 
     Most are read once for each folder that they are part of.
     """
-    data = _first(kustomization)
+    data = _parsed(kustomization)
     names = {part for text in _strings(data) for part in (text, text.rpartition("=")[2])}
     listed = {text for key in _LISTS for text in _strings(data.get(key))}
     return {name for name in names if _may_be_path(name)}, listed
@@ -93,14 +93,14 @@ _LONGEST_NAME = 255  # bytes
 
 
 def read_file(file: Path) -> dict[str, Any]:
-    """A kustomization's data; only its strings matter here, so the fast reader will do."""
-    return _first(file.read_text(encoding="utf-8"))
+    """A kustomization's data, to read only; the fast reader will do, as only strings matter."""
+    return _parsed(file.read_text(encoding="utf-8"))
 
 
-def _first(text: str) -> dict[str, Any]:
-    for data in read_all(text):
-        return data if isinstance(data, dict) else {}
-    return {}
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    data = next(read_all(text), None)
+    return data if isinstance(data, dict) else {}
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - YAML

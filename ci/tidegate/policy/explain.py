@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from tidegate.findings import Finding
 from tidegate.machine_yaml import read_all
 from tidegate.oci import write_atomically
 from tidegate.registry import Check, registry
@@ -147,20 +146,3 @@ def write_reference(root: Path) -> None:
     """Write the reference where a repository has one."""
     if (root / REFERENCE).is_file():
         write_atomically(root / REFERENCE, reference(root).encode())
-
-
-def check_reference(root: Path) -> list[Finding]:
-    """A finding if the reference is not what the registry and the fixtures say."""
-    path = root / REFERENCE
-    if not path.is_file() or path.read_text(encoding="utf-8") == reference(root):
-        return []  # a fork may do without it
-    return [
-        Finding(
-            REFERENCE,
-            "file",
-            "drifted from the code",
-            "what the registry and the fixtures say",
-            "other content",
-            "run `tidegate render --update`",
-        )
-    ]

@@ -13,7 +13,6 @@ from tidegate.policy.admission import Policy, check_admission, read_policies
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
 from tidegate.policy.exceptions import accept, check_labels, read_exceptions
-from tidegate.policy.explain import check_reference
 from tidegate.policy.gateways import check_gateways
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.pipelines import check_pipelines
@@ -65,7 +64,7 @@ def inspect(root: Path) -> Inspection:
     findings = [*check_manifests(found), *judged]
     findings += check_together(scopes)
     findings += [one for model in found.catalog.models.values() for one in check_objectives(model)]
-    findings += [*check_pipelines(root), *check_reference(root)]
+    findings += check_pipelines(root)
     exceptions, today = read_exceptions(root, findings), datetime.now(tz=UTC).date()
     said = _once(findings)
     left = accept(said, exceptions, today=today)
