@@ -116,9 +116,10 @@ def test_commits_are_verified_by_whole_fingerprints(
 @pytest.mark.parametrize(
     ("options", "kept"),
     [
-        ("Prune=false", True),
-        ("ServerSideApply=true, prune=Confirm", True),
-        ("Prune=true", False),
+        ("Prune=false,Delete=false", True),
+        ("ServerSideApply=true, prune=Confirm, delete=Confirm", True),
+        ("Prune=confirm", False),
+        ("Prune=true,Delete=confirm", False),
         ("Delete=false", False),
         ("", False),
         (None, False),

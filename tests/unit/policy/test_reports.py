@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import ROOT, Cli
 
@@ -94,6 +94,7 @@ def test_sarif_has_a_rule_and_a_place_for_each_finding() -> None:
     assert places[0]["logicalLocations"] == [{"fullyQualifiedName": "A<b>"}]
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Finding, *[st.text(max_size=9) | st.just("line 7")] * 6), max_size=3))
 @example([])
 @example([FINDING, IN_A_LINE])
