@@ -50,7 +50,7 @@ def check_cluster(
 
 
 def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str] | None:
-    """The folders of this repository that a cluster's Applications apply; None if it is not known."""
+    """The folders of this repository that its Applications apply; None where that is unknown."""
     try:
         return set(paths(_generated(rendered.objects, list(_folders(catalog)))))
     except NotUnderstoodError:
