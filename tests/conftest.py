@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tidegate.cli import main
 from tidegate.promotion.git import Repository
+
+# On a busy machine a sound test takes longer than any deadline.
+settings.register_profile("tidegate", deadline=None)
+settings.load_profile("tidegate")
 
 ROOT = Path(__file__).parents[1]
 PARTS = (

@@ -36,7 +36,7 @@ def fields(value: Any, path: Steps = ()) -> Iterator[Steps]:  # noqa: ANN401 - J
             yield from fields(child, (*path, key))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_missing_field_is_no_traceback(data: st.DataObject) -> None:
     """Where the schema does without a field, so does every check."""

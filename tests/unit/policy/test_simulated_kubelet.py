@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import ROOT
 
@@ -78,7 +78,6 @@ def test_every_unit_has_an_engine_to_ask() -> None:
     assert len(engines()) == 9
 
 
-@settings(deadline=None)
 @given(name=NAMES, share=st.floats(0.001, 1.9), first=st.floats(0, 2))
 def test_no_pod_is_killed_while_it_loads(name: str, share: float, first: float) -> None:
     """Not even one that takes nearly twice as long as 99 of 100; and it is ready soon after."""
@@ -97,7 +96,6 @@ def test_no_pod_is_killed_while_it_loads(name: str, share: float, first: float) 
     assert ready <= load + startup.period + startup.timeout + readiness.period
 
 
-@settings(deadline=None)
 @given(name=NAMES, died=st.floats(0, 500), offset=st.floats(0, 20))
 def test_a_dead_engine_is_restarted(name: str, died: float, offset: float) -> None:
     """In the time that the liveness probe says, and that is minutes, not hours."""
@@ -109,7 +107,6 @@ def test_a_dead_engine_is_restarted(name: str, died: float, offset: float) -> No
     assert killed - died <= 180
 
 
-@settings(deadline=None)
 @given(name=NAMES, begun=st.floats(0, 500), offset=st.floats(0, 20))
 def test_a_stall_takes_traffic_away_and_no_life(name: str, begun: float, offset: float) -> None:
     """An engine that answers nothing for 30 seconds gets no requests meanwhile, and lives on."""
