@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.manifests.graph import find_roots, fingerprint, kustomization_of, reached, references
-from tidegate.policy.picture import picture
+from tidegate.policy.picture import COLUMN, ROW, TOP, picture
 from tidegate.policy.scope import Scope
 
 
@@ -123,7 +123,7 @@ def test_a_fingerprint_knows_names_and_contents_apart(tmp_path: Path) -> None:
 
 
 def test_the_map_of_a_small_repository(tmp_path: Path) -> None:
-    """Sources stand left of what they are rendered into, and environments in their order."""
+    """Sources stand left of what they are rendered into, environments in order and colour."""
     write(tmp_path / "models" / "m", "")
     write(tmp_path / "base" / "components" / "c", "")
     scopes = []
@@ -135,17 +135,40 @@ def test_the_map_of_a_small_repository(tmp_path: Path) -> None:
 
     drawn = picture(tmp_path, scopes, [scopes[1].file, scopes[1].file, "models/other/a.yaml"])
 
-    places = {node.name: (node.label, node.column, node.row, node.faults) for node in drawn.nodes}
-    assert places == {
-        "models/m": ("m", 0, 0, 0),
-        "base/components/c": ("c", 1, 0, 0),
-        "overlays/dev/x": ("dev/x", 3, 0, 2),
-        "overlays/staging/x": ("staging/x", 3, 1, 0),
-        "overlays/production/x": ("production/x", 3, 2, 0),
-        "clusters/dev-west": ("dev-west", 4, 0, 0),
+    places = {
+        node.name: (node.label, node.x // COLUMN, (node.y - TOP) / ROW, node.faults, node.tone)
+        for node in drawn.nodes
     }
-    assert all(edge.source.column < edge.target.column for edge in drawn.edges)
+    assert places == {
+        "models/m": ("m", 0, 1.5, 0, 3),
+        "base/components/c": ("c", 1, 1.5, 0, 3),
+        "overlays/dev/x": ("dev/x", 3, 0, 2, 0),
+        "overlays/staging/x": ("staging/x", 3, 1.5, 0, 1),
+        "overlays/production/x": ("production/x", 3, 3, 0, 2),
+        "clusters/dev-west": ("dev-west", 4, 1.5, 0, 0),
+    }
+    assert all(edge.source.x < edge.target.x for edge in drawn.edges)
+    assert {edge.tone for edge in drawn.edges} == {0, 1, 2}
     assert [title for _, title in drawn.titles] == ["What", "How", "Which", "Where"]
+
+
+def test_parts_are_drawn_as_the_folder_that_people_know(tmp_path: Path) -> None:
+    """A variant's template is the variant; what an environment's units share stands before them."""
+    write(tmp_path / "base" / "variants" / "v", "components: [template]")
+    write(tmp_path / "base" / "variants" / "v" / "template", "")
+    write(tmp_path / "overlays" / "dev" / "profile", "")
+    text = "components: [../profile, ../../../base/variants/v]"
+    write(tmp_path / "overlays" / "dev" / "x", text)
+    unit = Scope("dev/x", "overlays/dev/x/kustomization.yaml", ())
+
+    drawn = picture(tmp_path, [unit], [])
+
+    assert {node.name: node.x // COLUMN for node in drawn.nodes} == {
+        "base/variants/v": 1,
+        "overlays/dev/profile": 2,
+        "overlays/dev/x": 3,
+    }
+    assert len(drawn.edges) == 2
 
 
 def test_the_map_of_nothing_is_empty(tmp_path: Path) -> None:
