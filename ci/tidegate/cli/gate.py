@@ -158,10 +158,9 @@ def gate_run(
     verdict = judge(run, entry, before).model_copy(update={"environment": environment})
     if record:
         write_run(record, run)
-    if junit_file:
-        junit_file.write_text(junit(verdict), encoding="utf-8")
-    if markdown_file:
-        markdown_file.write_text(markdown(verdict), encoding="utf-8")
+    for file, form in ((junit_file, junit), (markdown_file, markdown)):
+        if file:
+            file.write_text(form(verdict), encoding="utf-8")
     if html_file:
         html_file.write_text(html(verdict, run, entry, before), encoding="utf-8")
     evidence = None

@@ -6,6 +6,8 @@ from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, dig, of, selects, title
 from tidegate.manifests.pods import Pod, pods
 
+ZONE = "topology.kubernetes.io/zone"
+
 
 def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
     """Findings of what a unit's pods survive, and of claims that are not the unit's own."""
@@ -48,11 +50,12 @@ def _shown(spec: Object) -> str:
 
 
 def _check_spread(server: Pod, file: str) -> Iterator[Finding]:
+    spreads = server.spec.get("topologySpreadConstraints") or []
     lacks = [
         name
         for name, found in (
             ("priorityClassName", server.spec.get("priorityClassName")),
-            ("topologySpreadConstraints", server.spec.get("topologySpreadConstraints")),
+            ("topologySpreadConstraints", [one for one in spreads if one["topologyKey"] == ZONE]),
             ("podAntiAffinity", dig(server.spec, "affinity", "podAntiAffinity")),
         )
         if not found

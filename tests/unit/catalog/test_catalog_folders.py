@@ -42,10 +42,12 @@ def evals(root: Path, name: str, **changes: Any) -> None:  # noqa: ANN401 - any 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository of two models and a price."""
+    """A repository of two models and a price, and of nobody who signs."""
     prices = {"apiVersion": V1, "kind": "PriceList", "metadata": {"name": "prices"}}
     classes = {"classes": {"small": {"usdPerHour": 1.25}}}
     write(tmp_path, "models/prices.yaml", prices | {"spec": classes})
+    signers = {"apiVersion": V1, "kind": "Signers", "metadata": {"name": "signers"}}
+    write(tmp_path, "overlays/signers.yaml", signers | {"spec": {"roles": {}}})
     model(tmp_path, "a")
     model(tmp_path, "b")
     return tmp_path
@@ -134,19 +136,20 @@ def test_a_model_of_another_class_has_no_price(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "file"),
+    ("folder", "files"),
     [
-        ("models/c", "models/c/model.yaml"),
-        ("base/services/c", "base/services/c/service.yaml"),
-        ("overlays/c", "overlays/c/environment/environment.yaml"),
-        ("clusters/c", "clusters/c/cluster.yaml"),
+        ("models/c", ["models/c/model.yaml"]),
+        ("base/services/c", ["base/services/c/service.yaml"]),
+        ("overlays/c", ["overlays/c/environment/environment.yaml", "overlays/c/policy.yaml"]),
+        ("clusters/c", ["clusters/c/cluster.yaml"]),
     ],
 )
-def test_a_folder_without_its_object_is_told(root: Path, folder: str, file: str) -> None:
+def test_a_folder_without_its_object_is_told(root: Path, folder: str, files: list[str]) -> None:
     """Otherwise a misspelt file name would make its object vanish."""
     (root / folder).mkdir(parents=True)
 
-    assert told(load(root)[1]) == [(file, "file", "missing file")]
+    missing = [(one, "file", "missing file") for one in files]
+    assert told(load(root)[1]) == missing
 
 
 def test_examples_are_no_environment(root: Path) -> None:

@@ -35,6 +35,9 @@ FILES = {
     "models/prices.schema.json": "models/prices.yaml",
     "base/services/schema.json": "base/services/*/service.yaml",
     "overlays/schema.json": "overlays/*/environment/environment.yaml",
+    "overlays/hold.schema.json": "overlays/*/*/hold.yaml",
+    "overlays/policy.schema.json": "overlays/*/policy.yaml",
+    "overlays/signers.schema.json": "overlays/signers.yaml",
     "clusters/schema.json": "clusters/*/cluster.yaml",
     "exceptions/schema.json": "exceptions/*.yaml",
 }
