@@ -43,19 +43,18 @@ GIVES: dict[str, Json] = {
 }
 
 
-_TYPES: dict[str, type[Any]] = {"array": list, "object": dict, "string": str}
-
-
 def fits(value: Any, schema: Json) -> bool:  # noqa: ANN401 - JSON
     """Whether a value is what one of `TAKES` says; engines have no package for that."""
     if "enum" in schema:
         return value in schema["enum"]
-    if not isinstance(value, _TYPES[schema["type"]]):
-        return False
-    if isinstance(value, list):
-        return len(value) >= schema["minItems"] and all(fits(v, schema["items"]) for v in value)
-    fields = schema.get("properties", {})
-    return all(key in value and fits(value[key], one) for key, one in fields.items())
+    kind = schema["type"]
+    if kind == "array":
+        long = isinstance(value, list) and len(value) >= schema["minItems"]
+        return long and all(fits(one, schema["items"]) for one in value)
+    if kind == "object":
+        fields = schema["properties"].items()
+        return isinstance(value, dict) and all(k in value and fits(value[k], f) for k, f in fields)
+    return isinstance(value, str)
 
 
 def _answer(schema: Json) -> Json:
