@@ -171,3 +171,20 @@ def test_faults_are_not_tried_without_a_prompt(endpoint: Start) -> None:
 
     assert none == []
     assert [o.name for o in two] == ["overload", "recovery"]
+
+
+def test_a_stream_that_comes_in_one_piece_is_asked_once_more(endpoint: Start) -> None:
+    """A busy moment puts pieces together, and a server that holds back does so every time."""
+    asked: list[str] = []
+
+    def hasty(prompt: str) -> str:
+        asked.append(prompt)
+        return "all" if len(asked) == 1 else f"you said {prompt}"
+
+    found = {}
+    for name, answer in (("busy", hasty), ("holds back", lambda _: "all")):
+        target = Target(endpoint(Behaviour(answer=answer)), samples.generator(), Plan())
+        (streamed, *_), _times = latency.observe(target, silent)
+        found[name] = {one.fault for one in streamed.answers}
+
+    assert found == {"busy": {None}, "holds back": {"one piece or none"}}
