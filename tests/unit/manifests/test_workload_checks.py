@@ -13,7 +13,7 @@ from tidegate.manifests.workloads import check_workloads
 LABELS = {"app": "generator"}
 SOUND: dict[str, Any] = {
     "priorityClassName": "llm-dev.serving",
-    "topologySpreadConstraints": [{"topologyKey": "zone"}],
+    "topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone"}],
     "affinity": {"podAntiAffinity": {"preferred": []}},
 }
 BUDGET = {
