@@ -10,6 +10,7 @@ from tidegate.manifests.objects import dig, of
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
+SEVERITIES = ("critical", "warning")
 RUNBOOKS = "docs/runbooks"
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _ENGINE_ABSENT = re.compile(r"\babsent(_over_time)?\(\s*vllm:")
@@ -21,21 +22,46 @@ def runbook(alert: str) -> str:
 
 
 def check_alerts(rendered: Rendered[Unit]) -> Iterator[Finding]:
-    """A finding for every alert without its runbook, or that fires while the service sleeps."""
+    """Findings of alerts that nobody gets, that sleep sets off, and of those without a runbook."""
     scalers = of(rendered.objects, "ScaledObject")
     sleeps = any(one["spec"].get("minReplicaCount") == 0 for one in scalers)
     for one in of(rendered.objects, "PrometheusRule"):
         for rule in _rules(one):
-            if "alert" not in rule:
-                continue
-            yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
-            if sleeps and _ENGINE_ABSENT.search(rule["expr"]):
-                yield _false_alarm(rule, rendered.unit.file)
+            if "record" not in rule:
+                yield from _check_route(rule, rendered.unit)
+            if "alert" in rule:
+                yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
+                if sleeps and _ENGINE_ABSENT.search(rule["expr"]):
+                    yield _false_alarm(rule, rendered.unit.file)
 
 
 def _rules(one: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for group in dig(one, "spec", "groups") or []:
         yield from group.get("rules") or []
+
+
+def _check_route(rule: dict[str, Any], unit: Unit) -> Iterator[Finding]:
+    """People are found by these labels, and read the summary first."""
+    labels, annotations = rule.get("labels") or {}, rule.get("annotations") or {}
+    found = {
+        "alert": rule.get("alert"),
+        f"label namespace {unit.environment.spec.namespace}": labels.get("namespace")
+        == unit.environment.spec.namespace,
+        f"label service {unit.service.metadata.name}": labels.get("service")
+        == unit.service.metadata.name,
+        f"label severity {' or '.join(SEVERITIES)}": labels.get("severity") in SEVERITIES,
+        "annotation summary": annotations.get("summary"),
+    }
+    lacks = [name for name, there in found.items() if not there]
+    if lacks:
+        yield Finding(
+            unit.file,
+            f"alert {rule.get('alert')}",
+            "alert that reaches nobody",
+            ", ".join(found),
+            f"no {', '.join(lacks)}",
+            "correct it in base/components/monitoring",
+        )
 
 
 def _check_runbook(rule: dict[str, Any], root: Path, file: str) -> Iterator[Finding]:

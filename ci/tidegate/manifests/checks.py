@@ -19,7 +19,7 @@ from tidegate.manifests.golden import check_golden
 from tidegate.manifests.guards import check_guards
 from tidegate.manifests.namespaces import check_namespaces
 from tidegate.manifests.network import check_network
-from tidegate.manifests.objects import of, title
+from tidegate.manifests.objects import dig, of, title
 from tidegate.manifests.pods import check_drain, check_selectors, pods
 from tidegate.manifests.reference import check_reference
 from tidegate.manifests.release import ENGINE, MODEL
@@ -32,6 +32,7 @@ from tidegate.manifests.usage import check_usage
 from tidegate.manifests.workloads import check_workloads
 from tidegate.supply.checks import check_supply
 
+ENVIRONMENT = "tidegate.dev/environment"
 # The release's two, and the values that components take from the unit.
 _SENTINEL = re.compile(r"REPLACE_ME[-_][\w.-]+")
 
@@ -112,6 +113,7 @@ def check_rendered(rendered: Rendered[Unit]) -> list[Finding]:
     return [
         *_check_sentinels(rendered, file),
         *_check_namespace(rendered, file),
+        *_check_environment(rendered, file),
         *_check_registry(rendered.unit, file),
         *check_selectors(rendered.objects, file),
         *check_cold_start(rendered),
@@ -165,6 +167,22 @@ def _check_namespace(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
                 wanted,
                 str(found or "none"),
                 "set `namespace:` as the environment says",
+            )
+
+
+def _check_environment(rendered: Rendered[Unit], file: str) -> Iterator[Finding]:
+    """Whatever runs or is paid for is found by the environment that it belongs to."""
+    wanted = rendered.unit.environment.metadata.name
+    for one in rendered.objects:
+        found = dig(one, "metadata", "labels", ENVIRONMENT)
+        if found != wanted:
+            yield Finding(
+                file,
+                title(one),
+                "without the label of its environment",
+                f"{ENVIRONMENT}: {wanted}",
+                str(found or "none"),
+                "set it under `labels` in the unit's kustomization.yaml",
             )
 
 

@@ -45,14 +45,25 @@ def _check_servers(
 
 def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
     for side, peers in (("ingress", "from"), ("egress", "to")):
+        if side in policy["spec"] and side.title() not in (policy["spec"].get("policyTypes") or []):
+            yield Finding(
+                file,
+                title(policy),
+                "network is open",
+                f"{side.title()} in policyTypes, as it has rules of {side}",
+                ", ".join(policy["spec"].get("policyTypes") or []) or "none",
+                "add it, or the rules say nothing",
+            )
         for rule in policy["spec"].get(side) or []:
-            if not rule.get(peers) or not rule.get("ports"):
+            ports = rule.get("ports") or []
+            named = [_is_named(peer) for peer in rule.get(peers) or []]
+            if not named or not all(named) or not ports or not all(p.get("port") for p in ports):
                 yield Finding(
                     file,
                     title(policy),
                     "open to any peer or port",
-                    f"{peers} and ports in every rule of {side}",
-                    ", ".join(rule) or "an empty rule",
+                    f"{peers} and ports by name in every rule of {side}",
+                    str(rule or "an empty rule"),
                     "name the peers and their ports",
                 )
             if any(_reaches_metadata(peer) for peer in rule.get(peers) or []):
@@ -64,6 +75,11 @@ def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
                     side,
                     "add 169.254.0.0/16 to except",
                 )
+
+
+def _is_named(peer: Object) -> bool:
+    """Whether a peer is somebody: an empty selector of namespaces or of pods is anybody."""
+    return bool(peer) and all(peer.values())
 
 
 def _reaches_metadata(peer: Object) -> bool:

@@ -246,16 +246,15 @@ def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator
 
 def _check_width(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
     """A selector with a label too few takes in the pods of other services."""
-    selector = dig(one, "spec", "selector") or {}
-    if one["kind"] == "PodDisruptionBudget":
-        selector = dig(selector, "matchLabels") or {}
-    elif one["kind"] != "Service":
+    if one["kind"] not in _NARROW:
         return
+    selector: dict[str, str] = dig(one, *_NARROW[one["kind"]]) or {}
+    whole = scope.model is not None  # of a unit, where nothing is meant for a whole namespace
     names = {
         pod.labels.get(_SERVICE, "")
         for other in inside
         for pod in pods(other)
-        if selector and selector.items() <= pod.labels.items()
+        if (selector or whole) and selector.items() <= pod.labels.items()
     }
     if len(names) > 1:
         yield scope.fault(
@@ -268,3 +267,15 @@ def _check_width(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Fi
 
 
 _SERVICE = "app.kubernetes.io/name"
+# Where each kind has the labels of the pods that it is for.
+_NARROW = {
+    "AuthorizationPolicy": ("spec", "selector", "matchLabels"),
+    "Deployment": ("spec", "selector", "matchLabels"),
+    "EnvoyFilter": ("spec", "workloadSelector", "labels"),
+    "NetworkPolicy": ("spec", "podSelector", "matchLabels"),
+    "PeerAuthentication": ("spec", "selector", "matchLabels"),
+    "PodDisruptionBudget": ("spec", "selector", "matchLabels"),
+    "PodMonitor": ("spec", "selector", "matchLabels"),
+    "RequestAuthentication": ("spec", "selector", "matchLabels"),
+    "Service": ("spec", "selector"),
+}

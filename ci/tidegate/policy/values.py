@@ -36,7 +36,11 @@ _WORDS = {
     "unhealthyPodEvictionPolicy": {"AlwaysAllow", "IfHealthyBudget"},
     "whenUnsatisfiable": {"DoNotSchedule", "ScheduleAnyway"},
 }
-_NATIVE = {"apps/v1", "batch/v1", "policy/v1", "v1"}
+_NATIVE = {"apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1", "v1"}
+# A label's value. Source: the Kubernetes documentation, "Labels and Selectors".
+_LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_OPERATORS = {"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"}
+_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
 
 
 def check_values(scope: Scope) -> Iterator[Finding]:
@@ -45,6 +49,9 @@ def check_values(scope: Scope) -> Iterator[Finding]:
         if one["apiVersion"] in _NATIVE:
             for path, wanted, found in _wrong(one.get("spec"), "spec"):
                 yield _refused(scope, f"{title(one)}: {path}", wanted, found)
+        if one["kind"] != "ApplicationSet":  # whose labels are templates
+            for path, found in _labels(one, "object"):
+                yield _refused(scope, f"{title(one)}: {path}", "a label's value", found)
         for pod in pods(one):
             for path, found in _quantities(pod):
                 yield _refused(
@@ -74,7 +81,34 @@ def _wrong(value: Any, path: str) -> Iterator[tuple[str, str, object]]:  # noqa:
                     yield f"{path}.{key}", f"{least} to {most or 'any'}", one
             elif isinstance(one, str) and key in _WORDS and one not in _WORDS[key]:
                 yield f"{path}.{key}", f"one of {', '.join(sorted(_WORDS[key] - {''}))}", one
+            elif key == "matchExpressions":
+                yield from _requirements(one or [], f"{path}.{key}")
             yield from _wrong(one, f"{path}.{key}")
+
+
+def _labels(value: Any, path: str) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - JSON
+    """Labels and what selects by them, of which each value has a form."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _labels(one, f"{path}.{number}")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key == "matchLabels" or (key == "labels" and path.endswith("metadata")):
+                for name, text in (one or {}).items():
+                    if not _LABEL.fullmatch(str(text)):
+                        yield f"{path}.{key}.{name}", text
+            else:
+                yield from _labels(one, f"{path}.{key}")
+
+
+def _requirements(listed: list[Any], path: str) -> Iterator[tuple[str, str, object]]:
+    """What a selector demands beyond plain labels: a known operator, with the values it needs."""
+    for one in listed:
+        operator = one.get("operator")
+        if operator not in _OPERATORS:
+            yield path, f"one of {', '.join(sorted(_OPERATORS))}", operator
+        elif bool(one.get("values")) is (operator in {"Exists", "DoesNotExist"}):
+            yield path, "values where the operator needs some, and only there", one
 
 
 def _quantities(pod: Pod) -> Iterator[tuple[str, object]]:
@@ -83,7 +117,8 @@ def _quantities(pod: Pod) -> Iterator[tuple[str, object]]:
         for side, amounts in (container.get("resources") or {}).items():
             if isinstance(amounts, dict):
                 for name, found in amounts.items():
-                    if not QUANTITY.fullmatch(str(found)):
+                    known = name in _RESOURCES or "/" in name or name.startswith("hugepages-")
+                    if not known or not QUANTITY.fullmatch(str(found)):
                         yield f"{container['name']}.resources.{side}.{name}", found
     for volume in pod.spec.get("volumes") or []:
         limit = (volume.get("emptyDir") or {}).get("sizeLimit", "0")
