@@ -78,8 +78,8 @@ def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
 
 
 def _is_named(peer: Object) -> bool:
-    """Whether a peer is somebody: an empty selector of namespaces or of pods is anybody."""
-    return bool(peer) and all(peer.values())
+    """Whether a peer is somebody: an empty selector of namespaces is anybody."""
+    return bool(peer) and peer.get("namespaceSelector") != {}
 
 
 def _reaches_metadata(peer: Object) -> bool:

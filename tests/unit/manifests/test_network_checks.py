@@ -69,6 +69,9 @@ def test_expressions_select_as_in_kubernetes(*, expression: dict[str, Any], clos
     [
         ({"from": [{"podSelector": {}}], "ports": PORTS}, False),
         ({"from": [{"podSelector": {}}]}, True),
+        ({"from": [{"podSelector": {}}], "ports": [{"protocol": "TCP"}]}, True),
+        ({"from": [{"namespaceSelector": {}}], "ports": PORTS}, True),
+        ({"from": [{"podSelector": {}}, {}], "ports": PORTS}, True),
         ({"ports": PORTS}, True),
         ({"from": [], "ports": PORTS}, True),
         ({}, True),
@@ -79,6 +82,16 @@ def test_a_rule_names_peers_and_ports(*, rule: dict[str, Any], anywhere: bool) -
     found = whats(SERVER, policy({}, ingress=[rule]))
 
     assert (["open to any peer or port"] if anywhere else []) == found
+
+
+@pytest.mark.parametrize(
+    ("types", "said"), [(["Ingress", "Egress"], []), (["Ingress"], ["network is open"])]
+)
+def test_rules_count_for_the_directions_that_are_named(types: list[str], said: list[str]) -> None:
+    """Another policy may close the direction, and then lets through nothing of this one."""
+    rule = {"to": [{"podSelector": {}}], "ports": PORTS}
+
+    assert whats(SERVER, policy({}), policy({}, types, egress=[rule])) == said
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,39 @@ def test_a_runbook_is_named_as_its_alert(alert: str, file: str) -> None:
     assert file == runbook(alert)
 
 
+def alert(**changed: object) -> Object:
+    """A sound alert of the unit, but for what is given."""
+    labels = {"namespace": "llm-dev", "service": "generator", "severity": "warning"}
+    annotations = {"summary": "Wait.", "runbook": "docs/runbooks/requests-waiting.md"}
+    sound = {"alert": "RequestsWaiting", "labels": labels, "annotations": annotations}
+    return {key: value for key, value in (sound | changed).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "lacks"),
+    [
+        ({}, None),
+        ({"labels": {"namespace": "llm-dev", "service": "generator"}}, "label severity"),
+        (
+            {"labels": {"namespace": "x", "service": "generator", "severity": "critical"}},
+            "label namespace",
+        ),
+        (
+            {"labels": {"namespace": "llm-dev", "service": "x", "severity": "critical"}},
+            "label service",
+        ),
+        ({"annotations": {"runbook": "docs/runbooks/requests-waiting.md"}}, "annotation summary"),
+        ({"alert": None}, "alert"),
+    ],
+)
+def test_an_alert_reaches_somebody(changed: Object, lacks: str | None) -> None:
+    """By the labels that routes go by, with words that a person understands."""
+    one = thing("PrometheusRule", {"groups": [{"rules": [alert(**changed)]}]})
+    lost = [fault for fault in found(check_alerts, one) if fault[1] == "alert that reaches nobody"]
+
+    assert [fault[2].startswith(f"no {lacks}") for fault in lost] == ([True] if lacks else [])
+
+
 @pytest.mark.parametrize(
     ("annotation", "shown"),
     [
@@ -176,7 +209,7 @@ def test_a_runbook_is_named_as_its_alert(alert: str, file: str) -> None:
 )
 def test_an_alert_names_its_runbook(annotation: str | None, shown: str | None) -> None:
     """The annotation is what a person clicks."""
-    rule = {"alert": "RequestsWaiting", "annotations": {"runbook": annotation}}
+    rule = alert(annotations={"summary": "Requests wait.", "runbook": annotation})
     one = thing("PrometheusRule", {"groups": [{"rules": [{"record": "a:b"}, rule]}]})
 
     wanted = [] if shown is None else [["alert RequestsWaiting", "without its runbook", shown]]
