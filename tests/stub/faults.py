@@ -38,6 +38,8 @@ class Behaviour:
     malformed_at: int | None = None
     usage_off_by: int = 0
     error_burst: range = range(0)
+    error_on: str = ""
+    """Only requests with this text count for the burst."""
     error_status: int = 503
     never_answers: bool = False
     unauthorized: bool = False

@@ -60,8 +60,9 @@ class Stub:
             return self._get(path, writer)
         if does.never_answers:
             await asyncio.sleep(3600)
-        self.count += 1
-        if self.count - 1 in does.error_burst:
+        counted = does.error_on.encode() in data
+        self.count += counted
+        if counted and self.count - 1 in does.error_burst:
             return _send(writer, does.error_status, _error("too busy", "Overloaded"))
         body = _parsed(data)
         does.asked.append(body)

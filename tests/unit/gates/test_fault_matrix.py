@@ -84,8 +84,7 @@ FAULTS = {
     ),
     "wrong usage": (Behaviour(usage_off_by=3), {"contract/requests"}, "usage does not add up"),
     "burst of 503": (
-        # Behind the contract's nine requests and the three that may be asked at once with the last.
-        Behaviour(error_burst=range(12, 19)),
+        Behaviour(error_burst=range(7), error_on=" number "),
         {"functional/facts"},
         "HTTP 503",
     ),
