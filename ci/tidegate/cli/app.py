@@ -18,6 +18,7 @@ from tidegate.cli.ci import ci as run_ci
 from tidegate.cli.options import Json, Root
 from tidegate.cli.output import columns, console, errors, print_findings, print_json
 from tidegate.cli.verify import verify
+from tidegate.cli.wait import wait_command
 from tidegate.evidence.schema import write_predicate_schemas
 from tidegate.findings import CouldNotCheckError, FindingsError, TidegateError, refuse
 from tidegate.manifests.golden import update_golden
@@ -59,6 +60,7 @@ app.command("release-hold")(operate.release_hold_command)
 app.command("guard")(operate.guard_command)
 app.command("history")(operate.history_command)
 app.command("verify")(verify)
+app.command("wait")(wait_command)
 
 
 @app.command("render")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.catalog.load import Catalog
-from tidegate.findings import Finding
+from tidegate.findings import Finding, FindingsError
 from tidegate.manifests.argocd import NotUnderstoodError, applications
 from tidegate.manifests.projects import (
     check_projects,
@@ -55,6 +55,24 @@ def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str] | None:
         return set(paths(_generated(rendered.objects, list(_folders(catalog)))))
     except NotUnderstoodError:
         return None
+
+
+def unit_applications(rendered: Rendered[Folder], catalog: Catalog) -> dict[str, str]:
+    """The Applications that apply folders of overlays/ in a cluster: folder by name.
+
+    Raises:
+        FindingsError: an ApplicationSet is of a form that is not worked out here.
+    """
+    try:
+        generated = _generated(rendered.objects, list(_folders(catalog)))
+    except NotUnderstoodError as error:
+        raise FindingsError([_not_understood(rendered.unit.file, error)]) from None
+    return {
+        str(application["metadata"]["name"]): str(source["path"])
+        for application in generated
+        for source in sources(application)
+        if str(source.get("path", "")).startswith("overlays/")
+    }
 
 
 def _folders(catalog: Catalog) -> dict[str, str | None]:

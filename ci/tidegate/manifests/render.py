@@ -31,14 +31,15 @@ class Rendered(Generic[S_co]):
     objects: tuple[dict[str, Any], ...]
 
 
-def _kubectl() -> str:
+def kubectl() -> str:
+    """The pinned kubectl, which lies beside Python."""
     return str(Path(sys.executable).parent / "kubectl")
 
 
 def _key(folder: Path) -> str | None:
     """What a rendering depends on: the files, and which kubectl makes it."""
     files = fingerprint(folder)
-    return f"{_kubectl()} {files}" if files else None
+    return f"{kubectl()} {files}" if files else None
 
 
 def build(folder: Path, *, name: str) -> str:
@@ -69,7 +70,7 @@ def _remember(folder: Path, key: str | None, text: str) -> str:
 def _kustomize(folder: Path, *, name: str) -> str:
     try:
         done = subprocess.run(
-            [_kubectl(), "kustomize", str(folder)],
+            [kubectl(), "kustomize", str(folder)],
             capture_output=True,
             text=True,
             timeout=RENDER_TIMEOUT_SECONDS,

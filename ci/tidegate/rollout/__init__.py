@@ -1,0 +1,1 @@
+"""Rollout: what the clusters of an environment make of a commit."""
