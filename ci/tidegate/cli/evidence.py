@@ -43,7 +43,7 @@ ReleaseName = Annotated[
     str | None,
     typer.Argument(
         metavar="RELEASE",
-        help="A release on record as <engine>+<model> or by its version, or <environment>/<service> "
+        help="A release on record as <engine>+<model> or by version, or <environment>/<service> "
         "for what it runs; leave it out to name one by --engine and --model-artifact.",
     ),
 ]
