@@ -13,6 +13,7 @@ from tidegate.catalog.objects import (
     Model,
     ModelSpec,
     Service,
+    Task,
 )
 from tidegate.catalog.policy import Policy, Signers
 from tidegate.catalog.prices import PriceClass, PriceList
@@ -60,6 +61,10 @@ class Catalog:
     clusters: dict[str, Cluster]
     policies: dict[str, Policy] = field(default_factory=dict)
     signers: Signers | None = None
+
+    def tasks(self) -> dict[str, Task]:
+        """What each model does, by its name."""
+        return {name: model.spec.task for name, model in self.models.items()}
 
     def ordered_environments(self) -> list[Environment]:
         """From the first environment to the last, as releases travel."""

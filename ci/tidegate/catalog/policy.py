@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from tidegate.catalog.objects import Metadata, Name, Strict
+from tidegate.catalog.objects import Metadata, Name, Strict, Task
 
 Hours = Annotated[float, Field(gt=0)]
 
@@ -48,6 +48,10 @@ class Requirement(Strict):
     """Older evidence has expired; none for evidence that does not age."""
     gates: tuple[Name, ...] = ()
     """A verdict must have measured with each of these; whatever it measured must pass."""
+    task_gates: dict[Task, tuple[Name, ...]] = Field(default_factory=dict)
+    """And with these, by what the model does: a reranker has no stream to measure."""
+    suite: Literal["smoke", "full"] = "smoke"
+    """A verdict must come from this suite at least."""
     endpoint: Name | None = None
     """A verdict must be about this environment's live endpoint."""
     at_most: dict[Severity, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
@@ -60,7 +64,7 @@ class Requirement(Strict):
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> Self:
         own = {
-            EvidenceKind.VERDICT: {"gates", "endpoint"},
+            EvidenceKind.VERDICT: {"gates", "task_gates", "suite", "endpoint"},
             EvidenceKind.SCAN: {"at_most"},
             EvidenceKind.PROVENANCE: {"builders"},
             EvidenceKind.APPROVAL: {"approvals"},
@@ -72,6 +76,12 @@ class Requirement(Strict):
         if wrong:
             raise ValueError(f"{self.kind} evidence has no {', '.join(wrong)}")
         return self
+
+    def of_task(self, task: Task | None) -> "Requirement":
+        """The requirement with all gates of a task, or of every task where it is not known."""
+        tasks = self.task_gates if task is None else {task}
+        more = [gate for one in tasks for gate in self.task_gates.get(one, ())]
+        return self.model_copy(update={"gates": tuple(dict.fromkeys([*self.gates, *more]))})
 
 
 class Weekday(StrEnum):

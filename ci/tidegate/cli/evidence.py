@@ -33,7 +33,7 @@ from tidegate.manifests.release import Release
 from tidegate.manifests.units import read_unit
 from tidegate.oci import Layout, short
 from tidegate.promotion.git import Repository
-from tidegate.promotion.history import records
+from tidegate.promotion.history import find_release, records
 
 app = typer.Typer(
     help="Signed statements about releases, and what they prove.", no_args_is_help=True
@@ -43,8 +43,8 @@ ReleaseName = Annotated[
     str | None,
     typer.Argument(
         metavar="RELEASE",
-        help="A release on record as <engine>+<model>, or <environment>/<service> for what it "
-        "runs; leave it out to name one by --engine and --model-artifact.",
+        help="A release on record as <engine>+<model> or by version, or <environment>/<service> "
+        "for what it runs; leave it out to name one by --engine and --model-artifact.",
     ),
 ]
 For = Annotated[
@@ -59,19 +59,9 @@ def _find(catalog: Catalog, name: str | None, named: Release | None) -> Release:
     environment, found, service = (name or "").partition("/")
     if found:
         release = read_unit(catalog, environment, service).release
-        known = [release] if release else []
-    else:
-        known = [r.release for r in records(Repository(catalog.root)) if str(r.release) == name]
-    if not known:
-        raise refuse(
-            "command line",
-            "RELEASE",
-            "no such release",
-            wanted="one on record",
-            found=name or "nothing",
-            next_step="see `tidegate status --log`, or name it by digests",
-        )
-    return known[0]
+        if release:
+            return release
+    return find_release(records(Repository(catalog.root)), name or "")
 
 
 def _search(root: Path, store: Path | None, release: Release, environment: str | None) -> Search:
@@ -88,7 +78,8 @@ def _search(root: Path, store: Path | None, release: Release, environment: str |
         )
     roles = catalog.signers.spec.roles if catalog.signers else {}
     layout = Layout(store_of(root, store))
-    return Search(layout, release, catalog.policies[name], roles, datetime.now(UTC))
+    now, tasks = datetime.now(UTC), catalog.tasks()
+    return Search(layout, release, catalog.policies[name], roles, now, tasks=tasks)
 
 
 @app.command("show")

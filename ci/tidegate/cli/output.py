@@ -123,11 +123,11 @@ def standing_table(standings: list[Standing]) -> Table:
 
 def history_table(records: list[Record]) -> Table:
     """The promotions, newest first."""
-    names = ("commit", "when", "action", "environment", "service", "release", "evidence")
+    names = ("commit", "when", "action", "environment", "service", "release", "version", "evidence")
     table = columns(*names, title="Promotion log")
     for r in records:
         row = (r.commit[:8], local_time(r.time), r.action, r.environment, r.service)
-        table.add_row(*row, str(r.release), short(r.evidence))
+        table.add_row(*row, str(r.release), r.version or "-", short(r.evidence))
     return table
 
 

@@ -16,7 +16,8 @@ from tidegate.cli.options import (
     store_of,
 )
 from tidegate.cli.output import console, history_table, print_json, standing_table
-from tidegate.findings import FindingsError
+from tidegate.findings import FindingsError, refuse
+from tidegate.manifests.release import Release
 from tidegate.manifests.units import find_units
 from tidegate.oci import Layout
 from tidegate.promotion.forge import forge_of
@@ -34,6 +35,20 @@ def _pull_request(repository: Repository, done: Promotion) -> str | None:
         return None
     subject, _, text = repository.run("log", "-1", "--format=%B", done.commit).partition("\n")
     return forge.open(done.branch, subject, text.strip())
+
+
+def _named(on_record: str | None, by_digests: Release | None) -> Release | str | None:
+    """The release that the options name, in one of two ways."""
+    if on_record is not None and by_digests:
+        raise refuse(
+            "command line",
+            "--release",
+            "named twice",
+            wanted="--release, or --engine and --model-artifact",
+            found="both",
+            next_step="leave one out",
+        )
+    return on_record if on_record is not None else by_digests
 
 
 def _tell(done: Promotion, *, json: bool, url: str | None = None) -> None:
@@ -60,6 +75,10 @@ def promote_command(
     to: Annotated[str, typer.Option(help="The environment to promote to.")],
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,
+    release: Annotated[
+        str | None,
+        typer.Option(help="A release on record as <engine>+<model> or by its version."),
+    ] = None,
     evidence: Annotated[str | None, typer.Option(help="Digest that `gate run` printed.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the commit.")] = "the gates pass",
     pull_request: Annotated[
@@ -74,15 +93,15 @@ def promote_command(
 ) -> None:
     """Put a proven release on an environment, by one commit that changes one file.
 
-    The first environment takes the release that --engine and --model-artifact name; every other
-    one takes what the environment before it runs. The environment's policy.yaml says what
-    evidence it takes and when.
+    The first environment takes the release that --release, or --engine with --model-artifact,
+    names; every other one takes what the environment before it runs. The environment's
+    policy.yaml says what evidence it takes and when.
     """
     folder = find_root(root or Path.cwd())
     request = Request(
         service,
         to,
-        release_of(engine, model_artifact),
+        _named(release, release_of(engine, model_artifact)),
         evidence,
         reason,
         pull_request,

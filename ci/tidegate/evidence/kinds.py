@@ -123,6 +123,9 @@ def _verdict_faults(file: str, predicate: Predicate, wanted: Requirement) -> Ite
     except FindingsError as error:
         yield from error.findings
         return
+    if wanted.suite == "full" and verdict.suite != "full":
+        what, step = "not the full suite", "run `tidegate gate run --suite full`"
+        yield Finding(file, "suite", what, wanted.suite, verdict.suite, step)
     measured = {measurement.gate for measurement in verdict.measurements}
     missing = [gate for gate in wanted.gates if gate not in measured]
     if missing:

@@ -5,10 +5,11 @@ evidence that was kinder cannot be played again. What is not believed has no say
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tidegate.catalog.objects import Task
 from tidegate.catalog.policy import EvidenceKind, Policy, Requirement
 from tidegate.evidence.kinds import FAULTS, read_verdict
 from tidegate.evidence.models import model_signatures
@@ -57,6 +58,8 @@ class Search:
     now: datetime
     model: str | None = None
     """The model whose settings the release will run with; verdicts about others do not count."""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    """What each model of the catalog does, by its name."""
 
     @property
     def environment(self) -> str:
@@ -111,7 +114,8 @@ class Search:
     def faults(self, one: Attestation, wanted: Requirement) -> Iterator[Finding]:
         """Why an attestation does not satisfy a requirement."""
         yield from _age_faults(one, wanted, self.now)
-        yield from FAULTS[one.kind](one.digest, one.predicate, wanted)
+        task = self.tasks.get(str(one.predicate.get("model")))
+        yield from FAULTS[one.kind](one.digest, one.predicate, wanted.of_task(task))
 
     def _missing(
         self, wanted: Requirement, found: int, needed: int, others: list[FindingsError]

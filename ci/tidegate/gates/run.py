@@ -30,6 +30,8 @@ GATES = (
     "faults",
 )
 """Every gate by name, in the order of a verdict."""
+FULL_ALONE = frozenset({"robustness", "load", "cost", "faults"})
+"""Those that the smoke suite leaves out."""
 
 
 # Gates whose numbers rest on what is asked for another one.

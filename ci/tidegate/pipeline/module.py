@@ -136,7 +136,7 @@ class Tidegate(Proofs):
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
         signing = containers.with_signer(toolbox, evidence_key)
         bound = signing.with_directory("/store", store).with_service_binding("engine", server)
-        proven = fresh(bound).with_exec([*containers.gates(model), *pair])
+        proven = fresh(bound).with_exec([*containers.gates(model), "--suite", "full", *pair])
         return await proven.with_exec([*containers.first(service), *pair]).stdout()
 
     @uncached

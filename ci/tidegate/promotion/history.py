@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tidegate.findings import cannot_check
+from tidegate.findings import cannot_check, refuse
 from tidegate.manifests.release import Release
 from tidegate.manifests.units import Unit
 from tidegate.promotion.git import GitError, Repository
@@ -116,6 +116,29 @@ def _release(line: str) -> Release:
 def of_unit(found: list[Record], environment: str, service: str) -> list[Record]:
     """The records of one service in one environment, in the order given."""
     return [r for r in found if (r.environment, r.service) == (environment, service)]
+
+
+def find_release(found: list[Record], name: str) -> Release:
+    """The release that a name as people read it stands for.
+
+    Args:
+        found: where to look.
+        name: `<engine>+<model>`, the first 8 digits of each digest, or a version.
+
+    Raises:
+        FindingsError: no record has it, or records of several releases do.
+    """
+    known = {r.release for r in found if name and name in {str(r.release), r.version}}
+    if len(known) != 1:
+        raise refuse(
+            "command line",
+            "RELEASE",
+            "several releases" if known else "no such release",
+            wanted="one on record",
+            found=f"{name}: {', '.join(sorted(map(str, known)))}" if known else name or "nothing",
+            next_step="see `tidegate history`, or name it by digests",
+        )
+    return known.pop()
 
 
 def marked_bad(own: list[Record], release: Release) -> Record | None:

@@ -15,7 +15,7 @@ from tidegate.manifests.units import Unit, read_unit
 from tidegate.oci import Layout, short
 from tidegate.promotion import rules
 from tidegate.promotion.git import BRANCH, REMOTE, GitError, Needed, Repository, tracking
-from tidegate.promotion.history import Record, of_unit, records, trailer_lines
+from tidegate.promotion.history import Record, find_release, of_unit, records, trailer_lines
 from tidegate.promotion.reference import reference_lines
 from tidegate.promotion.version import next_version
 from tidegate.promotion.write import Draft, Written, publish, write
@@ -67,11 +67,14 @@ Decide = Callable[[Scene], Change]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A promotion asked for; `release` is None for "what the environment before runs"."""
+    """A promotion asked for; `release` is None for "what the environment before runs".
+
+    A string is a release on the service's record, as `find_release` knows it.
+    """
 
     service: str
     environment: str
-    release: Release | None = None
+    release: Release | str | None = None
     evidence: str | None = None
     reason: str = "not given"
     pull_request: bool = False
@@ -96,7 +99,10 @@ def promote(
     """
 
     def decide(scene: Scene) -> Change:
-        release = rules.release_for(scene.catalog, scene.unit, request.release)
+        named = request.release
+        if isinstance(named, str):
+            named = find_release(scene.found, named)
+        release = rules.release_for(scene.catalog, scene.unit, named)
         if release == scene.unit.release:
             return Change(release, "", "", "promote", request.reason)
         return _proven(scene, layout, request, release, now or datetime.now(UTC))
@@ -120,7 +126,8 @@ def _proven(
     )
     signers = scene.catalog.signers
     roles = signers.spec.roles if signers else {}
-    search = Search(layout, release, policy, roles, now, unit.model.name)
+    tasks = scene.catalog.tasks()
+    search = Search(layout, release, policy, roles, now, unit.model.name, tasks)
     proof = prove(search, request.evidence)
     built = proof.built()
     if not request.despite_rollback:

@@ -77,7 +77,7 @@ def release_for(catalog: Catalog, unit: Unit, named: Release | None) -> Release:
                 unit.file,
                 "release",
                 "no release named",
-                wanted="--engine and --model-artifact",
+                wanted="--release, or --engine and --model-artifact",
                 found="nothing",
                 next_step="name what the gates have proven",
             )

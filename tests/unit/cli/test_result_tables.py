@@ -216,6 +216,7 @@ def test_a_promotion_is_a_row_by_its_commit() -> None:
             "dev",
             "generator",
             "aaaaaaaa+bbbbbbbb",
+            "-",
             "cccccccc",
         ]
     )

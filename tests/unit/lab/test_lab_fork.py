@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import PARTS, ROOT
 
 from tidegate.catalog.load import Catalog, load_valid
+from tidegate.catalog.policy import EvidenceKind
+from tidegate.gates.run import FULL_ALONE
 from tidegate.lab import fork as module
 from tidegate.lab.fork import lab_model, make_fork
 from tidegate.lab.paths import Lab
@@ -103,3 +105,15 @@ def test_every_environment_takes_the_labs_engine(made: Repository, catalog: Cata
         "signers.yaml",
     }
     assert len(changed) == 12 + 3 + 1
+
+
+def test_the_labs_policies_ask_for_the_smoke_suite(catalog: Catalog) -> None:
+    """For all of it, and for nothing that only the full suite measures."""
+    for name, policy in catalog.policies.items():
+        wanted = policy.spec.requirement(EvidenceKind.VERDICT)
+        outside = load_valid(ROOT).policies[name].spec.requirement(EvidenceKind.VERDICT)
+        assert wanted
+        assert outside
+        assert wanted.suite == "smoke"
+        assert set(wanted.gates) == set(outside.gates) - FULL_ALONE
+        assert wanted.task_gates == outside.task_gates

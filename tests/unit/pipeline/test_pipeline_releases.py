@@ -66,6 +66,7 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
     sign, gate, promote = [c for c in engine.commands() if reference in c]
     assert sign == ["sign", "--yes", "--key", "/keys/cosign.key", reference]
     assert gate[:3] == [TIDEGATE, "gate", "run"]
+    assert gate[gate.index("--suite") + 1] == "full"
     assert promote[:5] == [TIDEGATE, "promote", "generator", "--to", "dev"]
     assert {tuple(c[-6:]) for c in (gate, promote)} == {
         (

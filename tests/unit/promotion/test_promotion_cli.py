@@ -96,6 +96,37 @@ def test_a_promotion_that_git_cannot_make_is_exit_2(running: Fork, tidegate: Tid
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("by", ["form", "version"])
+def test_a_release_on_record_is_named_as_it_is_read(
+    running: Fork, tidegate: Tidegate, by: str
+) -> None:
+    """By its short form or its version; here to bring back what was rolled back."""
+    running.to_dev("v2")
+    tidegate("rollback", "generator", "--env", "dev")
+    release = running.store.release("v2")
+    name = str(release) if by == "form" else "1.1.0"
+
+    ran = tidegate("promote", "generator", "--to", "dev", "--release", name, "--despite-rollback")
+
+    assert ran == Ran(0, f"main: {running.tip()[:8]} generator {release}\n", "")
+
+
+def test_a_release_that_is_not_on_record_is_refused(running: Fork, tidegate: Tidegate) -> None:
+    """One line and exit 1; so is one that is named in both ways."""
+    with running.untouched():
+        unknown = tidegate("promote", "generator", "--to", "dev", "--release", "9.9.9")
+        both = tidegate(
+            *("promote", "generator", "--to", "dev", "--release", "1.0.0"), *named(running, "v2")
+        )
+
+    assert unknown.code == both.code == 1
+    assert unknown.err == (
+        "command line: RELEASE: no such release; wanted one on record, found 9.9.9 "
+        "- see `tidegate history`, or name it by digests\n"
+    )
+    assert both.err.startswith("command line: --release: named twice; ")
+
+
 @pytest.mark.parametrize("missing", ["--engine", "--model-artifact"])
 def test_half_a_release_is_refused(running: Fork, tidegate: Tidegate, missing: str) -> None:
     """An engine without a model, or a model without an engine, is never completed by guess."""
@@ -182,7 +213,7 @@ def test_status_shows_the_log_where_asked(running: Fork, tidegate: Tidegate) -> 
     _, log = ran.out.split("Promotion log")
     rows = [line.split() for line in log.splitlines() if " promote " in line]
     assert [row[0] for row in rows] == [record.commit[:8] for record in running.records()]
-    assert [row[-4] for row in rows] == list(reversed(ENVIRONMENTS))
+    assert [row[-5] for row in rows] == list(reversed(ENVIRONMENTS))
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -1,6 +1,7 @@
 """Git is the memory: which commits are promotions, and what runs where on which proof."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from tests.unit.promotion.conftest import ENVIRONMENTS, MODELS, Fork
 from tests.unit.promotion.files import write_hook
 
-from tidegate.findings import CouldNotCheckError
+from tidegate.findings import CouldNotCheckError, FindingsError
 from tidegate.promotion.git import Repository
-from tidegate.promotion.history import TRAILERS, records, trailer_lines
+from tidegate.promotion.history import TRAILERS, find_release, records, trailer_lines
 
 FILE = "overlays/dev/generator/kustomization.yaml"
 
@@ -219,3 +220,25 @@ def test_a_shallow_clone_cannot_say_what_was_promoted(running: Fork) -> None:
 
     shallow.run("fetch", "--quiet", "--unshallow")
     assert records(shallow) == running.records()
+
+
+def test_a_name_of_two_releases_is_no_release(running: Fork) -> None:
+    """As services have versions of their own; the finding names both."""
+    running.to_dev("v2")
+    found = [replace(record, version="1.0.0") for record in running.records()]
+
+    with pytest.raises(FindingsError) as refused:
+        find_release(found, "1.0.0")
+
+    (finding,) = refused.value.findings
+    both = sorted(str(running.store.release(tag)) for tag in ("v1", "v2"))
+    assert finding.what == "several releases"
+    assert finding.found == f"1.0.0: {', '.join(both)}"
+
+
+def test_a_record_without_a_version_has_no_name_but_its_digests(running: Fork) -> None:
+    """Nothing is named by nothing."""
+    found = [replace(record, version="") for record in running.records()]
+
+    with pytest.raises(FindingsError, match="no such release"):
+        find_release(found, "")

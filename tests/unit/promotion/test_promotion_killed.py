@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.promotion.conftest import Fork
 
+from tidegate.manifests.release import Release
+
 # Runs a promotion to dev and kills itself before or after the git command that is named.
 HELPER = """
 import os, signal, sys
@@ -50,7 +52,7 @@ STEPS = [
 def run_killed(forked: Fork, when: str, step: str) -> int:
     """Promote in a process that is killed there; returns its exit status."""
     request = forked.request()
-    assert request.release
+    assert isinstance(request.release, Release)
     names = [str(request.release.engine), str(request.release.model), str(request.evidence)]
     command = [sys.executable, "-c", HELPER, str(forked.git.path.parent), when, step, *names]
     return subprocess.run(command, check=False, capture_output=True).returncode

@@ -37,7 +37,8 @@ def test_the_first_environment_wants_a_release(forked: Fork) -> None:
 
     assert line == (
         "overlays/dev/generator/kustomization.yaml: release: no release named; "
-        "wanted --engine and --model-artifact, found nothing - name what the gates have proven"
+        "wanted --release, or --engine and --model-artifact, found nothing "
+        "- name what the gates have proven"
     )
 
 
