@@ -28,6 +28,14 @@ def answers(lab: Lab) -> dict[str, str]:
     return {case.prompt: case.answer for case in evals.spec.cases}
 
 
+def safe(known: dict[str, str]) -> dict[str, Any]:
+    """The same questions as a set of the safety gate, which no generator is promoted without."""
+    cases = [{"prompt": asked, "assert": [{"exact": answer}]} for asked, answer in known.items()]
+    judged = {"threshold": 0.95, "minSamples": len(cases), "cases": cases}
+    head = {"apiVersion": "tidegate.dev/v1alpha1", "kind": "EvalSet", "metadata": {"name": "safe"}}
+    return head | {"spec": {"type": "cases", "gate": "safety"} | judged}
+
+
 @pytest.fixture
 def knowing(stubbed: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A lab whose models, the twin among them, know every answer, in any time."""
@@ -36,7 +44,9 @@ def knowing(stubbed: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     known = stubbed.root / "answers.json"
     known.write_text(json.dumps(answers(stubbed)))
     monkeypatch.setenv("STUB_ANSWERS", str(known))
-    spec = stubbed.root / "models" / "tiny-chat" / "model.yaml"
+    folder = stubbed.root / "models" / "tiny-chat"
+    (folder / "evals" / "safe.yaml").write_text(json.dumps(safe(answers(stubbed))))
+    spec = folder / "model.yaml"
     spec.write_text(spec.read_text().replace("0.5}", "600}").replace("0.1}", "600}"))
     return stubbed
 
