@@ -64,8 +64,9 @@ def _find(catalog: Catalog, name: str | None, named: Release | None) -> Release:
     return find_release(records(Repository(catalog.root)), name or "")
 
 
-def _search(root: Path, store: Path | None, release: Release, environment: str | None) -> Search:
-    catalog = load_valid(root)
+def _search(
+    catalog: Catalog, store: Path | None, release: Release, environment: str | None
+) -> Search:
     name = environment or catalog.ordered_environments()[-1].metadata.name
     if name not in catalog.policies:
         raise refuse(
@@ -77,7 +78,7 @@ def _search(root: Path, store: Path | None, release: Release, environment: str |
             next_step="correct the name",
         )
     roles = catalog.signers.spec.roles if catalog.signers else {}
-    layout = Layout(store_of(root, store))
+    layout = Layout(store_of(catalog.root, store))
     now, tasks = datetime.now(UTC), catalog.tasks()
     return Search(layout, release, catalog.policies[name], roles, now, tasks=tasks)
 
@@ -93,9 +94,9 @@ def show_command(
     json: Json = False,
 ) -> None:
     """Show what a policy asks for, and the evidence that a release has for it."""
-    folder = find_root(root or Path.cwd())
-    found = _find(load_valid(folder), release, release_of(engine, model_artifact))
-    search = _search(folder, store, found, environment)
+    catalog = load_valid(find_root(root or Path.cwd()))
+    found = _find(catalog, release, release_of(engine, model_artifact))
+    search = _search(catalog, store, found, environment)
     rows = show(search)
     if json:
         print_json({"release": found.as_dict(), "for": search.environment, "evidence": rows})
@@ -120,9 +121,9 @@ def verify_command(
     json: Json = False,
 ) -> None:
     """Say whether a release's evidence is enough for an environment; exit 1 with every reason."""
-    folder = find_root(root or Path.cwd())
-    found = _find(load_valid(folder), release, release_of(engine, model_artifact))
-    search = _search(folder, store, found, environment)
+    catalog = load_valid(find_root(root or Path.cwd()))
+    found = _find(catalog, release, release_of(engine, model_artifact))
+    search = _search(catalog, store, found, environment)
     proof = prove(search)
     if json:
         print_json([one.as_dict() for one in proof.attestations])
