@@ -52,7 +52,6 @@ class Step:
 
 
 PYTHON = ("*.py", "pyproject.toml", "requirements/*")
-MANIFESTS = ("base/*", "clusters/*", "models/*", "overlays/*", "tests/golden/*")
 IMAGE = ("ci/images/*", "requirements/engine.txt")
 # Tests that hold the repository's own files to its rules; the others bring their own.
 REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/unit/test_fixtures.py")
