@@ -1,6 +1,7 @@
 """Evaluation sets of a model: questions with known answers, judged by the gates."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -161,8 +162,10 @@ class Needle(Judged):
 
     def _text(self, words: int, depth: float) -> str:
         hay: list[str] = []
-        while sum(len(sentence.split()) for sentence in hay) < words:
-            hay.append(self.filler[len(hay) % len(self.filler)])
+        sentences, found = cycle(self.filler), 0
+        while found < words:
+            hay.append(next(sentences))
+            found += len(hay[-1].split())
         hay.insert(round(depth * len(hay)), self.needle)
         return " ".join([*hay, self.question])
 

@@ -6,7 +6,7 @@ that leads to something is taken as a reference: one too many costs a render, on
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,35 +23,43 @@ _REMOTE = ("http://", "https://")
 # Where rendered folders live.
 _PLACES = ("base", "clusters", "models", "overlays", "policies")
 
+Step = tuple[set[Path], set[Path]]
+"""The files that a folder adds to what is read, and the folders that it leads to."""
+
 
 def kustomization_of(folder: Path) -> Path | None:
     """A folder's kustomization file, if it has one."""
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def reached(folder: Path) -> set[Path]:
+def _step(folder: Path) -> Step:
+    if kustomization_of(folder) is None:
+        return {path for path in folder.rglob("*") if path.is_file()}, set()
+    paths = references(folder)
+    folders = {path for path in paths if path.is_dir()}
+    # All files of the folder, so that a second kustomization or a new file counts.
+    return {path for path in folder.iterdir() if path.is_file()} | paths - folders, folders
+
+
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
+
+
+def reached(folder: Path, step: Callable[[Path], Step] = _step) -> set[Path]:
     """Every file that rendering a folder may read, resolved; what is not here among them.
 
     Raises:
         OSError, UnicodeDecodeError, YAMLError: a kustomization cannot be read.
     """
-    found: set[Path] = set()
-    waiting, seen = [folder.resolve()], set()
+    found = set[Path]()
+    waiting, seen = [folder.resolve()], set[Path]()
     while waiting:
         place = waiting.pop()
-        if place in seen:
-            continue
-        seen.add(place)
-        if kustomization_of(place) is None:
-            found |= {path for path in place.rglob("*") if path.is_file()}
-            continue
-        # All files of the folder, so that a second kustomization or a new file counts.
-        found |= {path for path in place.iterdir() if path.is_file()}
-        for path in references(place):
-            if path.is_dir():
-                waiting.append(path)
-            else:
-                found.add(path)
+        if place not in seen:
+            seen.add(place)
+            files, folders = step(place)
+            found |= files
+            waiting += folders
     return found
 
 
@@ -114,17 +122,25 @@ def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
             yield from _strings(one)
 
 
-def fingerprint(folder: Path) -> str | None:
+def fingerprint(
+    folder: Path,
+    step: Callable[[Path], Step] = _step,
+    digest: Callable[[Path], bytes] = _digest,
+) -> str | None:
     """A digest of all that a folder is rendered from; None where that cannot be told or had."""
+    root, total = folder.resolve(), hashlib.sha256()
     try:
-        files = sorted((path, path.read_bytes()) for path in reached(folder))
+        for path in sorted(reached(folder, step)):
+            total.update(f"{os.path.relpath(path, root)}\0".encode() + digest(path))
     except (OSError, UnicodeDecodeError, YAMLError):
         return None
-    root, total = folder.resolve(), hashlib.sha256()
-    for path, content in files:
-        total.update(f"{os.path.relpath(path, root)}\0{len(content)}\0".encode())
-        total.update(content)
     return total.hexdigest()
+
+
+def fingerprints(folders: Iterable[Path]) -> list[str | None]:
+    """As `fingerprint` for each folder, but what several are rendered from is read once."""
+    step, digest = cache(_step), cache(_digest)
+    return [fingerprint(folder, step, digest) for folder in folders]
 
 
 def links(root: Path) -> dict[Path, set[Path]]:
