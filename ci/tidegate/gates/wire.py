@@ -41,10 +41,12 @@ class Exchange:
     def as_request(self, started: float, *, stream: bool) -> Request:
         """The request as it is recorded, its events read."""
         arrivals, tokens, fault = self._read(stream=stream)
+        # A loop may wake a tick early: what came before the time that counts came at that time.
+        sent = max(self.sent or self.scheduled, self.scheduled)
         return Request(
             scheduled=self.scheduled - started,
-            sent=max(self.sent or self.scheduled, self.scheduled) - started,
-            arrivals=tuple(arrival - started for arrival in arrivals),
+            sent=sent - started,
+            arrivals=tuple(max(arrival, sent) - started for arrival in arrivals),
             tokens=tokens,
             fault=fault,
         )

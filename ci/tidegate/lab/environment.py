@@ -5,6 +5,7 @@ import ctypes.util
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -143,7 +144,8 @@ def distributions(lab: Lab) -> list[dict[str, Any]]:
 def altered_files(lab: Lab) -> list[str]:
     """Installed files, relative to site-packages, that are not what their RECORD says.
 
-    Reads every byte of the engine, about 5 GiB. Bytecode is not compared: it is made here.
+    Reads every byte of the engine, about 5 GiB, but not again while no file was touched since all
+    were as recorded. Bytecode is not compared: it is made here.
     """
     folder = _site_packages(lab)
     recorded = {
@@ -152,10 +154,29 @@ def altered_files(lab: Lab) -> list[str]:
         for file in one.files or []
         if file.hash and file.suffix != ".pyc"
     }
+    stamp, now = lab.venv / ".intact", _touched(folder, recorded)
+    if stamp.exists() and stamp.read_text() == now:
+        return []
     with ThreadPoolExecutor(2) as pool:
         found = pool.map(lambda file: _record_hash(folder / file), recorded, chunksize=100)
         pairs = zip(recorded.items(), found, strict=True)
-        return sorted(file for (file, wanted), actual in pairs if actual != wanted)
+        altered = sorted(file for (file, wanted), actual in pairs if actual != wanted)
+    if not altered:
+        write_atomically(stamp, now.encode())
+    return altered
+
+
+def _touched(folder: Path, recorded: dict[str, str]) -> str:
+    """A digest that no change to a file leaves as it is: the kernel alone sets `ctime`."""
+    total = hashlib.sha256()
+    for file, wanted in sorted(recorded.items()):
+        try:
+            state = os.stat(f"{folder}/{file}")
+            found = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        except OSError:
+            found = None
+        total.update(f"{file}\0{wanted}\0{found}\0".encode())
+    return total.hexdigest()
 
 
 def _record_hash(path: Path) -> str | None:

@@ -121,7 +121,7 @@ def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Se
     stop(lab, name)
     log = lab.logs / f"{name}.log"
     command = [
-        str(lab.python), "-m", "vllm.entrypoints.openai.api_server",
+        str(lab.python), str(Path(__file__).parent / "engine.py"),
         "--config", str(model.folder / model.spec.engine_config),
         "--model", str(unpacked(lab, digest)), "--host", HOST, "--port", str(port),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 import base64
 import ctypes.util
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -249,6 +250,17 @@ def test_an_altered_file_is_one_line_and_packs_nothing(
         f"{engine.venv}: {file}: differs from its RECORD; wanted the files that were installed, "
         f"found 1 altered or missing - delete {engine.venv} and run it again"
     )
+
+
+def test_what_was_intact_is_read_again_when_it_was_touched(engine: Lab) -> None:
+    """Also where size and time of the content were put back; untouched, it is not read again."""
+    assert altered_files(engine) == []
+    file = engine.venv / PACKAGES / "vllm/__init__.py"
+    before = file.stat()
+    file.write_bytes(b"#" * before.st_size)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert altered_files(engine) == ["vllm/__init__.py"]
 
 
 def test_this_repositorys_own_pins_are_read() -> None:
