@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -100,6 +101,28 @@ def pack_tar(folder: Path, target: Path) -> None:
             else:
                 with path.open("rb") as content:
                     tar.addfile(info, content)
+
+
+def _extract(tar: tarfile.TarFile, target: Path) -> None:
+    # `extractall` has its filter since Python 3.11.4, and links or devices are in no layer of ours.
+    for member in tar:
+        path = target / member.name
+        inside = ".." not in path.parts and path.is_relative_to(target)
+        if inside and member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif inside and member.isreg() and (content := tar.extractfile(member)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                shutil.copyfileobj(content, file)
+        else:
+            raise cannot_check(
+                tar.name,
+                member.name,
+                "is not unpacked",
+                wanted="a file or folder inside the layer",
+                found="a path outside" if not inside else "a link or device",
+                next_step="pack the folder again",
+            )
 
 
 class Layout:
@@ -233,5 +256,5 @@ class Layout:
             for layer in self.manifest(digest)["layers"]:
                 self.read(layer["digest"])  # checks the content against its name
                 with tarfile.open(self._blob(layer["digest"])) as tar:
-                    tar.extractall(content, filter="data")
+                    _extract(tar, content)
             content.rename(target)

@@ -5,7 +5,6 @@ import ctypes.util
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
@@ -171,7 +170,7 @@ def _touched(folder: Path, recorded: dict[str, str]) -> str:
     total = hashlib.sha256()
     for file, wanted in sorted(recorded.items()):
         try:
-            state = os.stat(f"{folder}/{file}")
+            state = (folder / file).stat()
             found = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         except OSError:
             found = None

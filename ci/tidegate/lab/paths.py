@@ -12,6 +12,8 @@ from tidegate.findings import cannot_check
 GIB = 2**30
 # The engine's environment takes 5.5 GiB and its download cache as much again.
 NEEDED_GIB = 12
+# How the engine's own interpreter finds the modules here that it runs.
+PACKAGE = {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import psutil
 
 from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError, cannot_check
-from tidegate.lab.paths import Lab
+from tidegate.lab.paths import PACKAGE, Lab
 from tidegate.lab.process import (
     end_group,
     end_recorded,
@@ -121,7 +121,7 @@ def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Se
     stop(lab, name)
     log = lab.logs / f"{name}.log"
     command = [
-        str(lab.python), str(Path(__file__).parent / "engine.py"),
+        str(lab.python), "-m", "tidegate.lab.engine",
         "--config", str(model.folder / model.spec.engine_config),
         "--model", str(unpacked(lab, digest)), "--host", HOST, "--port", str(port),
     ]  # fmt: skip
@@ -131,7 +131,7 @@ def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Se
     try:
         # What vLLM finds out about a model's architecture takes it 9 s of each start.
         kept = {"TMPDIR": scratch, "VLLM_CACHE_ROOT": str(lab.venv / "cache")}
-        pid = spawn(command, log, ENVIRONMENT | kept)
+        pid = spawn(command, log, ENVIRONMENT | kept | PACKAGE)
         created = started(pid) or 0.0  # it may have died already
         server = Server(name, model.name, digest, pid, created, port, str(log), scratch)
         write_atomically(_state(lab, name), json.dumps(asdict(server)).encode())

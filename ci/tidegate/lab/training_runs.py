@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tidegate.catalog.objects import LAB_REGISTRY
 from tidegate.lab.environment import REQUIREMENTS, engine_package
-from tidegate.lab.paths import Lab
+from tidegate.lab.paths import PACKAGE, Lab
 from tidegate.lab.process import run_all_logged
 from tidegate.lab.reporter import Reporter
 from tidegate.oci import CONFIG, Layout, Reference, write_atomically
@@ -45,10 +45,7 @@ def train(lab: Lab, reporter: Reporter, *, reuse: bool) -> bool:
         lab.logs / "train-generator.log": _command(lab, "generator"),
         lab.logs / "train-reranker.log": [*_command(lab, "reranker"), "--encoder", str(encoder)],
     }
-    package = Path(__file__).parents[2]
-    run_all_logged(
-        commands, _ENVIRONMENT | {"PYTHONPATH": str(package)}, lambda: _watch(commands, reporter)
-    )
+    run_all_logged(commands, _ENVIRONMENT | PACKAGE, lambda: _watch(commands, reporter))
     write_atomically(stamp, inputs.encode())
     return True
 

@@ -92,7 +92,7 @@ def serve(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     _, module, *rest = sys.argv[1:]
-    if module.startswith("vllm."):
+    if module == "tidegate.lab.engine":
         serve(rest)
     else:
         train(module.rpartition(".")[2], Path(rest[0]))

@@ -204,14 +204,33 @@ def test_a_tampered_layer_is_not_unpacked(layout: Layout, folder: Path, tmp_path
     assert list((tmp_path / "serve").iterdir()) == []
 
 
-def test_a_layer_cannot_write_outside_its_folder(layout: Layout, tmp_path: Path) -> None:
-    """A name that climbs is refused by the standard library's filter."""
+def link(target: str) -> tarfile.TarInfo:
+    """A symbolic link as a member of a layer."""
+    member = tarfile.TarInfo("link")
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        (tarfile.TarInfo("../../escaped"), "a path outside"),
+        (tarfile.TarInfo("/escaped"), "a path outside"),
+        (link("/etc/passwd"), "a link or device"),
+        (link("gone"), "a link or device"),
+    ],
+)
+def test_a_layer_writes_files_and_folders_inside_its_folder_alone(
+    member: tarfile.TarInfo, found: str, layout: Layout, tmp_path: Path
+) -> None:
+    """Anything else is refused, and nothing of the layer is left."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
-        tar.addfile(tarfile.TarInfo("../../escaped"))
+        tar.addfile(member)
     digest = manifest(layout, layout.add_blob(data.getvalue(), LAYER))
 
-    with pytest.raises(tarfile.OutsideDestinationError):
+    with pytest.raises(CouldNotCheckError, match=f"is not unpacked; .* found {found}"):
         layout.unpack(digest, tmp_path / "serve" / "model")
 
+    assert list((tmp_path / "serve").iterdir()) == []
     assert not (tmp_path / "escaped").exists()
