@@ -271,9 +271,3 @@ def attestations(
         except FindingsError as error:
             others.append(error)
     return sorted(believed, key=lambda one: one.made), others
-
-
-def latest(layout: Layout, release: Release) -> str | None:
-    """Digest of the statement about the release's model that was stored last, if there is one."""
-    found = stored(layout, release)
-    return found[-1] if found else None

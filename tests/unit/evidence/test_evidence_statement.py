@@ -16,7 +16,7 @@ from tests.unit.evidence.samples import (
     verdict,
 )
 
-from tidegate.evidence.statement import latest, statement, store, verify
+from tidegate.evidence.statement import statement, store, stored, verify
 from tidegate.evidence.trust import BUNDLE
 from tidegate.findings import CouldNotCheckError
 from tidegate.manifests.release import Release
@@ -108,13 +108,13 @@ def test_evidence_is_stored_as_cosign_stores_it(layout: Layout) -> None:
 def test_evidence_is_found_from_the_engine_too(layout: Layout) -> None:
     """`cosign verify-attestation` asks about the image: both artifacts lead to one bundle."""
     release = a_release(layout)
-    stored = store(layout, release, PASSING, SIGNER)
+    made = store(layout, release, PASSING, SIGNER)
 
     digests = [release.engine.digest, release.model.digest]
     from_engine, from_model = [layout.referrers(digest, BUNDLE) for digest in digests]
 
     layers = [layout.manifest(found[0])["layers"] for found in (from_engine, from_model)]
-    assert from_model == [stored.digest]
+    assert from_model == [made.digest]
     assert layers[0] == layers[1]
 
 
@@ -135,42 +135,42 @@ def test_a_verdict_that_does_not_pass_is_kept_too(value: float | None, layout: L
     """What failed is on record; only promotion needs a pass."""
     release = a_release(layout)
 
-    stored = store(layout, release, verdict(measured(value)), SIGNER)
+    made = store(layout, release, verdict(measured(value)), SIGNER)
 
-    assert latest(layout, release) == stored.digest
+    assert stored(layout, release) == [made.digest]
 
 
 def test_stored_evidence_proves_its_release(layout: Layout) -> None:
     """What is read is what was stored, numbers and all."""
     release = a_release(layout)
-    stored = store(layout, release, PASSING, SIGNER)
+    made = store(layout, release, PASSING, SIGNER)
 
-    assert stored == verify(Layout(layout.root), stored.digest, release, TRUSTED)
+    assert made == verify(Layout(layout.root), made.digest, release, TRUSTED)
 
 
-def test_the_latest_evidence_is_the_one_stored_last(layout: Layout) -> None:
-    """In the order of storing, not by a clock that may be wrong."""
+def test_evidence_is_in_the_order_of_storing(layout: Layout) -> None:
+    """Not by a clock that may be wrong."""
     release = a_release(layout)
     first = store(layout, release, PASSING, SIGNER)
     second = store(layout, release, verdict(measured(), started="2020-01-01T00:00:00Z"), SIGNER)
 
     assert first.digest != second.digest
-    assert latest(layout, release) == second.digest
+    assert stored(layout, release) == [first.digest, second.digest]
 
 
 def test_other_referrers_and_other_models_have_no_say(layout: Layout) -> None:
     """A signature or a bill of materials beside the model is no statement."""
     release, other = a_release(layout), a_release(layout, model="other")
-    stored = store(layout, release, PASSING, SIGNER)
+    made = store(layout, release, PASSING, SIGNER)
     store(layout, other, PASSING, SIGNER)
     put(layout, b"{}", artifact_type="application/spdx+json", subject=release.model.digest)
 
-    assert latest(layout, release) == stored.digest
+    assert stored(layout, release) == [made.digest]
 
 
-def test_there_is_no_latest_evidence_before_the_first(layout: Layout) -> None:
+def test_there_is_no_evidence_before_the_first(layout: Layout) -> None:
     """Neither in a store without evidence nor in one that was never made."""
     release = a_release(layout)
 
-    assert latest(layout, release) is None
-    assert latest(Layout(layout.root / "none"), release) is None
+    assert stored(layout, release) == []
+    assert stored(Layout(layout.root / "none"), release) == []
