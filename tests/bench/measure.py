@@ -175,22 +175,26 @@ def tests() -> Figures:
 
 
 def fleet() -> Figures:
-    """Promoting and rolling back one of 2,000 units after 50,000 commits, the remote on disk."""
+    """One of 2,000 units after 50,000 commits, the remote on disk: in a new clone, and later on."""
     sys.path.insert(0, str(ROOT))
     from tests.bench.fleet import make_fleet  # noqa: PLC0415 - it needs the repository's root
 
     with tempfile.TemporaryDirectory() as folder:
         forked, request = make_fleet(Path(folder), units=2000, commits=50_000)
-        root, store = str(forked.git.path), str(forked.store.layout.root)
-        to_staging = [request.service, "--to", request.environment, "--store", store]
-        promote = timed([TIDEGATE, "promote", *to_staging, "--root", root], 1)
-        back = timed([TIDEGATE, "rollback", request.service, "--env", "dev", "--root", root], 1)
-        status = timed([TIDEGATE, "status", "--root", root], 1)
-    return [
-        ("tidegate promote, 2,000 units and 50,000 commits", promote, "s", 2),
-        ("tidegate rollback, 2,000 units and 50,000 commits", back, "s", 2),
-        ("tidegate status, 2,000 units and 50,000 commits", status, "s", 1),
-    ]
+        root, service = ["--root", str(forked.git.path)], request.service
+        to = [TIDEGATE, "promote", service, *root, "--store", str(forked.store.layout.root), "--to"]
+        back = [TIDEGATE, "rollback", service, *root, "--env", "dev"]
+        status = [TIDEGATE, "status", *root]
+        seconds = {
+            "promote, {}, new clone": (timed([*to, "staging"], 1), 2),
+            "rollback, {}, new clone": (timed(back, 1), 2),
+            "status, {}, new clone": (timed(status, 1), math.inf),
+            "promote, {}": (timed([*to, "production"], 1), 2),
+            "rollback, {}": (timed([*back, "--undo"], 1), 2),
+            "status, {}": (timed(status), 1),
+        }
+    size = "2,000 units and 50,000 commits"
+    return [(f"tidegate {k.format(size)}", took, "s", most) for k, (took, most) in seconds.items()]
 
 
 PARTS: dict[str, Callable[[], Figures]] = {

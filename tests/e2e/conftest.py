@@ -18,7 +18,7 @@ from tests.unit.promotion.conftest import (
     running,
 )
 
-from tidegate.cli.output import TerminalReporter
+from tidegate.cli.reporter import TerminalReporter
 from tidegate.lab.environment import install
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_group, spawn

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tidegate.cli.output import TerminalReporter
+from tidegate.cli.reporter import TerminalReporter
 from tidegate.lab.demo import prepare
 from tidegate.lab.paths import Lab
 

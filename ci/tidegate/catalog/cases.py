@@ -6,7 +6,6 @@ import re
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-import jsonschema
 from pydantic import Field, field_validator, model_validator
 
 from tidegate.catalog.objects import Share, Strict
@@ -16,14 +15,16 @@ Text = Annotated[str, Field(min_length=1)]
 
 @cache
 def _check_schema(text: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - few sets have one
+
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        raise ValueError(f"a JSON schema ({error.message})") from error
 
 
 def _schema(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        _check_schema(json.dumps(value, sort_keys=True))
-    except jsonschema.SchemaError as error:
-        raise ValueError(f"a JSON schema ({error.message})") from error
+    _check_schema(json.dumps(value, sort_keys=True))
     return value
 
 

@@ -1,8 +1,11 @@
 """Reads one YAML file into one validated object; every fault becomes a finding."""
 
+import hashlib
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +19,7 @@ from tidegate.findings import Finding, FindingsError, refuse
 
 T = TypeVar("T", bound=BaseModel)
 
+_memory: ContextVar[dict[str, str] | None] = ContextVar("memory", default=None)
 _NEXT_STEP: dict[str, str] = {
     "extra_forbidden": "remove the key or correct its spelling",
     "missing": "add the key",
@@ -52,7 +56,36 @@ def parse_yaml(text: bytes | str, *, name: str) -> Any:  # noqa: ANN401 - YAML h
 
 def document(text: str) -> Any:  # noqa: ANN401 - YAML holds anything
     """One YAML 1.2 document, read with care and once; raises YAMLError."""
-    return deepcopy(_document(text))
+    memory = _memory.get()
+    if memory is None:
+        return deepcopy(_document(text))
+    key = hashlib.sha256(text.encode()).hexdigest()
+    if key not in memory:
+        value = _document(text)
+        told = _told(value)
+        if told is None:
+            return deepcopy(value)
+        memory[key] = told
+    return json.loads(memory[key])
+
+
+@contextmanager
+def remembering(memory: dict[str, str]) -> Iterator[None]:
+    """Inside, documents are taken from a memory of JSON by their text's SHA-256, and put there."""
+    before = _memory.set(memory)
+    try:
+        yield
+    finally:
+        _memory.reset(before)
+
+
+def _told(value: object) -> str | None:
+    """A document as JSON; None where JSON would tell another one, as of dates and numbered keys."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return text if json.loads(text) == value else None
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,8 @@ import typer
 from rich.text import Text
 
 from tidegate.cli.options import Json
-from tidegate.cli.output import console, measurement_table, print_json
+from tidegate.cli.output import console, print_json
+from tidegate.cli.verdicts import measurement_table
 from tidegate.findings import cannot_check
 from tidegate.gates.dataset import Data, inferred, measured, read_rows
 from tidegate.gates.verdict import Outcome

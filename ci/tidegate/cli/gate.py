@@ -19,6 +19,7 @@ from rich.text import Text
 
 from tidegate import cache
 from tidegate.catalog.load import ModelFolder, find_root, load_valid
+from tidegate.cli.data import data
 from tidegate.cli.options import (
     ArtifactOption,
     EngineOption,
@@ -31,7 +32,8 @@ from tidegate.cli.options import (
     signer_of,
     store_of,
 )
-from tidegate.cli.output import console, errors, print_json, verdict_table
+from tidegate.cli.output import console, errors, print_json
+from tidegate.cli.verdicts import verdict_table
 from tidegate.evidence.statement import store as store_evidence
 from tidegate.findings import cannot_check
 from tidegate.gates.arrivals import read_trace
@@ -48,6 +50,7 @@ from tidegate.manifests.release import Release
 from tidegate.oci import Layout
 
 app = typer.Typer(help="What a release must prove on a live endpoint.", no_args_is_help=True)
+app.command("data")(data)
 
 
 class Suite(StrEnum):

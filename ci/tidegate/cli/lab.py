@@ -10,14 +10,9 @@ from rich.console import Console
 
 from tidegate.catalog.load import Catalog, find_root, load_valid
 from tidegate.cli.options import Json, Root
-from tidegate.cli.output import (
-    TerminalReporter,
-    columns,
-    console,
-    errors,
-    print_json,
-    verdict_table,
-)
+from tidegate.cli.output import columns, console, errors, print_json
+from tidegate.cli.reporter import TerminalReporter
+from tidegate.cli.verdicts import verdict_table
 from tidegate.findings import refuse
 from tidegate.gates.client import Endpoint
 from tidegate.gates.report import markdown

@@ -8,13 +8,14 @@ import typer
 
 from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Json, Root
-from tidegate.cli.output import console, delivery_table, history_table, print_findings, print_json
+from tidegate.cli.output import console, print_findings, print_json
+from tidegate.cli.promotions import delivery_table, history_table
 from tidegate.oci import write_atomically
 from tidegate.promotion.delivery import deliveries
 from tidegate.promotion.git import Repository
 from tidegate.promotion.guard import guard
-from tidegate.promotion.history import records
 from tidegate.promotion.hold import hold, release_hold
+from tidegate.promotion.index import known_documents, known_records
 from tidegate.promotion.page import history_page
 
 Service = Annotated[str, typer.Argument(help="generator, retriever or reranker.")]
@@ -64,9 +65,11 @@ def history_command(
     json: Json = False,
 ) -> None:
     """Show every promotion and rollback, and the four DORA numbers, from git alone."""
-    catalog, now = load_valid(find_root(root or Path.cwd())), datetime.now(UTC)
+    repository, now = Repository(find_root(root or Path.cwd())), datetime.now(UTC)
+    with known_documents(repository):
+        catalog = load_valid(repository.path)
     names = [environment.metadata.name for environment in catalog.ordered_environments()]
-    found = records(Repository(catalog.root))
+    found = known_records(repository)
     numbers = deliveries(found, names[-1], now=now, days=days)
     if html:
         page = history_page(found, numbers, environments=names, now=now, days=days)

@@ -1,15 +1,17 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.evidence.signing import EvidenceSigner, signer_for
 from tidegate.findings import refuse
 from tidegate.lab.paths import Lab
 from tidegate.manifests.release import Release
 from tidegate.oci import Reference
+
+if TYPE_CHECKING:
+    from tidegate.evidence.signing import EvidenceSigner
 
 Root = Annotated[
     Path | None,
@@ -50,8 +52,10 @@ ArtifactOption = Annotated[
 ]
 
 
-def signer_of(root: Path, uri: str | None, public_key: Path | None = None) -> EvidenceSigner:
+def signer_of(root: Path, uri: str | None, public_key: Path | None = None) -> "EvidenceSigner":
     """The signer that a command uses; raises CouldNotCheckError."""
+    from tidegate.evidence.signing import signer_for  # noqa: PLC0415 - few commands sign
+
     return signer_for(uri or f"file:{Lab(root).signing_key}", public_key)
 
 

@@ -1,11 +1,11 @@
-"""The commands on releases: promote, rollback, status."""
+"""The commands that move releases: promote, rollback."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tidegate.catalog.load import find_root, load_valid
+from tidegate.catalog.load import find_root
 from tidegate.cli.options import (
     ArtifactOption,
     EngineOption,
@@ -15,14 +15,12 @@ from tidegate.cli.options import (
     release_of,
     store_of,
 )
-from tidegate.cli.output import console, history_table, print_json, standing_table
-from tidegate.findings import FindingsError, refuse
+from tidegate.cli.output import console, print_json
+from tidegate.findings import refuse
 from tidegate.manifests.release import Release
-from tidegate.manifests.units import find_units
 from tidegate.oci import Layout
 from tidegate.promotion.forge import forge_of
 from tidegate.promotion.git import BRANCH, Repository
-from tidegate.promotion.history import records, standing
 from tidegate.promotion.promote import Promotion, Request, promote, rollback
 
 Service = Annotated[str, typer.Argument(help="generator, retriever or reranker.")]
@@ -125,28 +123,3 @@ def rollback_command(
     """Put back the last good release and mark the present one bad; needs git and nothing else."""
     folder = find_root(root or Path.cwd())
     _tell(rollback(Repository(folder), service, env, reason, undo=undo), json=json)
-
-
-def status_command(
-    log: Annotated[bool, typer.Option("--log", help="Show the promotion log too.")] = False,
-    root: Root = None,
-    json: Json = False,
-) -> None:
-    """Show what runs where, since when and on which evidence, from git alone."""
-    catalog = load_valid(find_root(root or Path.cwd()))
-    units, findings = find_units(catalog)
-    found = records(Repository(catalog.root))
-    standings = standing(units, found)
-    if json:
-        print_json(
-            {
-                "status": [s.as_dict() for s in standings],
-                "log": [r.as_dict() for r in found] if log else None,
-            }
-        )
-    else:
-        console.print(standing_table(standings))
-        if log:
-            console.print(history_table(found))
-    if findings:
-        raise FindingsError(findings)  # a unit that is not in the table

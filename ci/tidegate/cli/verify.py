@@ -7,7 +7,8 @@ import typer
 
 from tidegate.catalog.load import find_root, load_valid
 from tidegate.cli.options import Root
-from tidegate.cli.output import console, verdict_table
+from tidegate.cli.output import console
+from tidegate.cli.verdicts import verdict_table
 from tidegate.evidence.kinds import require_pass
 from tidegate.findings import FindingsError
 from tidegate.gates.client import Endpoint

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from tidegate.findings import CouldNotCheckError, cannot_check, refuse
 
 REMOTE = "origin"
@@ -160,6 +158,8 @@ class Repository:
 
     def _forget_killed_runs(self, home: Path) -> None:
         """Remove the checkouts of processes that are no more."""
+        import psutil  # noqa: PLC0415 - who only reads does without
+
         for left in home.glob("*-*"):
             if not psutil.pid_exists(int(left.name.partition("-")[0])):
                 shutil.rmtree(left, ignore_errors=True)

@@ -1,7 +1,6 @@
 """What git remembers: every promotion as a record, and what runs where by the newest of them."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +15,8 @@ TRAILERS = ("Environment", "Service", "Release", "Evidence", "Gates", "Action", 
 MORE_TRAILERS = ("Proof", "Built", "Bad", "Version")
 PREFIX = "Tidegate-"
 _FIELDS = ("%H", "%cI", "%an", "%(trailers:only,unfold)")
+# What git tells of a commit, as it tells it: these fields.
+Entry = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,9 @@ def records(
     Raises:
         CouldNotCheckError: there is no such ref, or the clone does not hold all of its history.
     """
-    options = ("--topo-order", "--basic-regexp", "--no-show-signature", "-z")
-    form = f"--format=tformat:{'%x00'.join(_FIELDS)}"
-    grep = f"--grep=^{PREFIX}Service: {service}$" if service else f"--grep=^{PREFIX}Release: "
-    span = f"{since}..{ref}" if since else ref
     try:
         shallow = repository.run("rev-parse", "--is-shallow-repository").strip() == "true"
-        log = repository.run("log", *options, form, grep, span, "--")
+        found = entries(repository, f"{since}..{ref}" if since else ref, service)
     except GitError as error:
         raise repository.fault("no history", error, "name a ref that exists") from None
     if shallow:
@@ -88,25 +85,34 @@ def records(
             found="a shallow clone",
             next_step="run `git fetch --unshallow`",
         )
-    return list(_parse(log))
+    listed = [record for record in map(record_of, found) if record]
+    return [record for record in listed if service in {None, record.service}]
 
 
-def _parse(log: str) -> Iterator[Record]:
-    values = log.split("\0")[:-1]  # every value ends with a NUL, which no commit can hold
-    for start in range(0, len(values), len(_FIELDS)):
-        commit, time, author, trailers = values[start : start + len(_FIELDS)]
-        own = (line for line in trailers.split("\n") if line.startswith(PREFIX))
-        pairs = (line.removeprefix(PREFIX).partition(":") for line in own)
-        found = {key: value.strip() for key, _, value in pairs}
-        try:
-            release = _release(found["Release"])
-            bad = _release(found["Bad"]) if "Bad" in found else None
-            named = {key.lower(): found[key] for key in TRAILERS if key != "Release"}
-        except (KeyError, TypeError, ValueError):
-            continue  # a commit that only quotes a trailer is no promotion
-        more = {key.lower(): found[key] for key in MORE_TRAILERS if key in found and key != "Bad"}
-        moment = datetime.fromisoformat(time)
-        yield Record(commit, moment, author, release=release, bad=bad, **named, **more)
+def entries(repository: Repository, span: str, service: str | None = None) -> list[Entry]:
+    """The commits of a span that could be records, newest first; raises GitError."""
+    options = ("--topo-order", "--basic-regexp", "--no-show-signature", "-z")
+    form = f"--format=tformat:{'%x00'.join(_FIELDS)}"
+    grep = f"--grep=^{PREFIX}Service: {service}$" if service else f"--grep=^{PREFIX}Release: "
+    values = iter(repository.run("log", *options, form, grep, span, "--").split("\0"))
+    return list(zip(values, values, values, values, strict=False))  # one end of line is left
+
+
+def record_of(entry: Entry) -> Record | None:
+    """The promotion that a commit tells of; None where it only quotes a trailer."""
+    commit, time, author, trailers = entry
+    own = (line for line in trailers.split("\n") if line.startswith(PREFIX))
+    pairs = (line.removeprefix(PREFIX).partition(":") for line in own)
+    found = {key: value.strip() for key, _, value in pairs}
+    try:
+        release = _release(found["Release"])
+        bad = _release(found["Bad"]) if "Bad" in found else None
+        named = {key.lower(): found[key] for key in TRAILERS if key != "Release"}
+    except (KeyError, TypeError, ValueError):
+        return None
+    more = {key.lower(): found[key] for key in MORE_TRAILERS if key in found and key != "Bad"}
+    moment = datetime.fromisoformat(time)
+    return Record(commit, moment, author, release=release, bad=bad, **named, **more)
 
 
 def _release(line: str) -> Release:

@@ -15,7 +15,8 @@ from tidegate.manifests.units import Unit, read_unit
 from tidegate.oci import Layout, short
 from tidegate.promotion import rules
 from tidegate.promotion.git import BRANCH, REMOTE, GitError, Needed, Repository, tracking
-from tidegate.promotion.history import Record, find_release, of_unit, records, trailer_lines
+from tidegate.promotion.history import Record, find_release, of_unit, trailer_lines
+from tidegate.promotion.index import known_records
 from tidegate.promotion.reference import reference_lines
 from tidegate.promotion.version import next_version
 from tidegate.promotion.write import Draft, Written, publish, write
@@ -224,7 +225,7 @@ def _write(repository: Repository, request: Request, decide: Decide) -> Promotio
         if request.service not in catalog.services:
             raise rules.unknown_service(repository, tip, request.environment, request.service)
         unit = read_unit(catalog, request.environment, request.service)
-        found = records(repository, tracking(BRANCH), service=request.service)
+        found = known_records(repository, tracking(BRANCH), service=request.service)
         change = decide(Scene(catalog, unit, found))
         if change.release == unit.release:
             return Draft(change)

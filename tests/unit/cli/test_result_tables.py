@@ -10,11 +10,12 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from tests.conftest import ROOT
 
 from tidegate.catalog.load import load_valid
-from tidegate.cli import output
+from tidegate.cli import output, promotions, verdicts
 from tidegate.findings import Finding
 from tidegate.gates.measure import NEVER
 from tidegate.gates.verdict import Interval, Measurement, Verdict
@@ -89,7 +90,7 @@ def unit(release: Release | None) -> Unit:
 
 def test_a_measurement_is_a_row_with_all_that_it_was_judged_by() -> None:
     """Under a title that says the outcome and how many passed."""
-    title, header, _, gate, row = shown(output.verdict_table("tiny-chat", measured()))
+    title, header, _, gate, row = shown(verdicts.verdict_table("tiny-chat", measured()))
 
     assert title == ["tiny-chat:", "pass", "1/1"]
     assert header == ["measured", "value", "interval", "wanted", "samples"]
@@ -126,7 +127,7 @@ def test_a_verdict_fits_eighty_columns() -> None:
         for gate, name, unit, value, low, high, threshold in LONGEST
     )
     lines = shown(
-        output.verdict_table("m", measured().model_copy(update={"measurements": long})), 80
+        verdicts.verdict_table("m", measured().model_copy(update={"measurements": long})), 80
     )
 
     assert [line[0] for line in lines[3:]] == [
@@ -138,7 +139,7 @@ def test_a_verdict_fits_eighty_columns() -> None:
 
 def test_what_could_not_be_measured_is_nothing_and_not_zero() -> None:
     """It has no interval either, and holds."""
-    *_, row = shown(output.verdict_table("t", measured(None)))
+    *_, row = shown(verdicts.verdict_table("t", measured(None)))
 
     assert row == ["facts", "nothing", ">=", "0.85", "20/10", "hold"]
 
@@ -149,7 +150,9 @@ def test_the_most_that_may_be_is_told_by_its_sign() -> None:
     (one,) = verdict.measurements
     slow = one.model_copy(update={"bound": "at most", "unit": "s", "threshold": 0.25})
 
-    *_, row = shown(output.verdict_table("t", verdict.model_copy(update={"measurements": (slow,)})))
+    *_, row = shown(
+        verdicts.verdict_table("t", verdict.model_copy(update={"measurements": (slow,)}))
+    )
 
     assert row[3:6] == ["<=", "0.25", "s"]
 
@@ -169,7 +172,7 @@ def test_an_interval_is_two_limits_of_two_digits(
     low: float | None, high: float | None, text: str
 ) -> None:
     """A limit that the sample is too small for is left out; an answer that never came says so."""
-    *_, row = shown(output.verdict_table("t", measured(0.9, low, high)))
+    *_, row = shown(verdicts.verdict_table("t", measured(0.9, low, high)))
 
     assert row[2] == text
 
@@ -187,23 +190,39 @@ def test_a_unit_is_a_row_with_its_release_and_proof(
     release: Release | None, record: Record | None, row: str
 ) -> None:
     """A release that no promotion put there has no time and no evidence."""
-    *_, words = shown(output.standing_table([Standing(unit(release), record)]))
+    *_, words = shown(promotions.standing_table([Standing(unit(release), record)]))
 
     assert words == f"dev generator qwen3-8b {row}".split()
 
 
 def test_what_runs_where_fits_a_terminal_of_eighty_columns() -> None:
     """No cell of a proven unit is cut or wrapped there."""
-    table = output.standing_table([Standing(unit(RELEASE), RECORD)])
+    table = promotions.standing_table([Standing(unit(RELEASE), RECORD)])
 
     assert shown(table, 80)[-1] == shown(table)[-1]
+
+
+@pytest.mark.parametrize("width", [20, 33, 60])
+def test_a_list_cuts_its_widest_columns_where_the_terminal_is_narrow(width: int) -> None:
+    """Every row stays one line of the terminal's width; characters of two columns count as two."""
+    listing = output.Listing("Title", "service", "reason")
+    listing.add_row("generator", "x" * 40)
+    listing.add_row("generator", "容" * 20)
+    console = Console(file=io.StringIO(), width=width)
+
+    console.print(listing)
+
+    assert isinstance(console.file, io.StringIO)
+    _, _, rule, plain, wide = console.file.getvalue().splitlines()
+    assert {cell_len(line) for line in (rule, plain, wide)} == {min(width, 51)}
+    assert ("…" in plain) == ("…" in wide) == (width < 51)
 
 
 def test_a_promotion_is_a_row_by_its_commit() -> None:
     """Eight digits of each hash, in the order in which the log gives them."""
     later = Record(**{k: getattr(RECORD, k) for k in RECORD.__slots__} | {"action": "rollback"})
 
-    title, _, _, *rows = shown(output.history_table([later, RECORD]))
+    title, _, _, *rows = shown(promotions.history_table([later, RECORD]))
 
     assert title == ["Promotion", "log"]
     assert [row[3] for row in rows] == ["rollback", "promote"]

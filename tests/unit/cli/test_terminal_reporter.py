@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tidegate.cli.output import TerminalReporter
+from tidegate.cli.reporter import TerminalReporter
 from tidegate.findings import Finding, FindingsError
 
 
