@@ -1,12 +1,10 @@
 """Many writers at once on one bare remote: every promotion lands or is superseded, none is lost."""
 
-import random
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from tests.unit.promotion.conftest import MODELS, Fork, verdict
 
 from tidegate.manifests.render import build
@@ -14,7 +12,6 @@ from tidegate.promotion.git import Repository
 
 WRITERS = 32
 SERVICES = ("generator", "retriever", "reranker")
-SCHEDULES = 200
 
 # One writer: its own process and clone, as a pipeline has.
 WRITER = """
@@ -83,25 +80,3 @@ def renders(checkout: Repository, commit: str) -> bool:
     checkout.run("checkout", "--quiet", "--detach", commit)
     listed = checkout.run("show", "--format=", "--name-only", commit).split()
     return all(build(checkout.path / Path(f).parent, name=f) for f in listed)
-
-
-@pytest.mark.parametrize("schedule", range(SCHEDULES))
-def test_any_schedule_of_two_killed_writers_is_a_line(forked: Fork, schedule: int) -> None:
-    """Two writers, each killed at a random moment or not, then run again: each lands once."""
-    chance = random.Random(schedule)  # noqa: S311 - a schedule that can be run again
-    writers = [start(forked, number) for number in range(2)]
-    for writer in writers:
-        try:
-            writer.wait(timeout=chance.uniform(0.1, 3))
-        except subprocess.TimeoutExpired:
-            if chance.random() < 0.7:
-                writer.kill()
-    for writer in writers:
-        writer.communicate()
-
-    done = [forked.to_dev(f"v{number}", SERVICES[number]) for number in range(2)]
-
-    found = {record.service: record for record in forked.records()}
-    assert len(forked.subjects()) == 2
-    assert [found[one.service].release for one in done] == [one.release for one in done]
-    assert forked.remote.run("rev-list", "--merges", "main") == ""
