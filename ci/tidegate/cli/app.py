@@ -40,6 +40,7 @@ COMMANDS = {
     "evidence": "evidence:app",
     "gate": "gate:app",
     "images": "supply:images",
+    "registry": "registry:app",
 }
 Command = TyperCommand | TyperGroup
 

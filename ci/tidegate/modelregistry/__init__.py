@@ -1,0 +1,1 @@
+"""The link to a model registry: what git says about releases, told to MLflow."""
