@@ -22,6 +22,7 @@ from tidegate.lab.container import running
 from tidegate.lab.demo import prepare, run_demo
 from tidegate.lab.environment import install
 from tidegate.lab.fork import lab_model
+from tidegate.lab.model_registry import start_registry
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_left
 from tidegate.lab.server import read_servers, start_all, stop, unpacked
@@ -84,6 +85,17 @@ def train_command(root: Root = None) -> None:
         install(lab)
         train(lab, reporter, reuse=True)
     console.print(f"trained: {', '.join(MODELS)} in {lab.models}", soft_wrap=True)
+
+
+@app.command()
+def registry(
+    port: Annotated[int, typer.Option(help="Its port; 0 for a free one.")] = 0, root: Root = None
+) -> None:
+    """Install MLflow where it is not, and start it on loopback as the model registry."""
+    lab = _lab(root)
+    with lab.locked():
+        server = start_registry(lab, port)
+    console.print(f"{server.name:12}{server.url}  {server.model}", soft_wrap=True)
 
 
 @app.command()

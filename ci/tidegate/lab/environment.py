@@ -34,8 +34,7 @@ def install(lab: Lab) -> None:
         CouldNotCheckError: no disk space, no libnuma, or an installation that fails.
     """
     pins = lab.root / REQUIREMENTS
-    stamp, wanted = lab.venv / ".stamp", hashlib.sha256(pins.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
+    if equals(lab.venv, pins):
         return
     lab.require_space()
     if ctypes.util.find_library("numa") is None:
@@ -47,10 +46,24 @@ def install(lab: Lab) -> None:
             found="none",
             next_step="install it with the system's packages (Debian: libnuma1)",
         )
+    make_equal(lab.venv, pins, lab.logs / "install.log")
+
+
+def _stamp(venv: Path) -> Path:
+    return venv / ".stamp"
+
+
+def equals(venv: Path, pins: Path) -> bool:
+    """Whether an environment was made from these pins."""
+    stamp = _stamp(venv)
+    return stamp.exists() and stamp.read_text() == hashlib.sha256(pins.read_bytes()).hexdigest()
+
+
+def make_equal(venv: Path, pins: Path, log: Path) -> None:
+    """Install exactly what is pinned, by hash; raises CouldNotCheckError."""
     uv = str(Path(sys.executable).parent / "uv")
-    log = lab.logs / "install.log"
     run_logged(
-        [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(lab.venv)], log
+        [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(venv)], log
     )
     run_logged(
         [
@@ -61,12 +74,12 @@ def install(lab: Lab) -> None:
             "--require-hashes",
             "--compile-bytecode",
             "--python",
-            str(lab.python),
+            str(venv / "bin" / "python"),
             str(pins),
         ],
         log,
     )
-    write_atomically(stamp, wanted.encode())
+    write_atomically(_stamp(venv), hashlib.sha256(pins.read_bytes()).hexdigest().encode())
 
 
 def read_pins(text: str) -> dict[str, dict[str, Any]]:

@@ -48,6 +48,11 @@ class Lab:
         return self.home / "oci"
 
     @property
+    def registry(self) -> Path:
+        """What the model registry keeps: deleted, it is made again from git."""
+        return self.home / "registry"
+
+    @property
     def signing_key(self) -> Path:
         """The key that signs the lab's evidence; only its owner can read it."""
         return self.home / "keys" / "evidence.pem"

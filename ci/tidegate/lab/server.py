@@ -118,22 +118,44 @@ def unpacked(lab: Lab, digest: str) -> Path:
 
 def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Server:
     """Start vLLM on a packed model, on a free port; it is not healthy yet."""
-    stop(lab, name)
-    log = lab.logs / f"{name}.log"
     command = [
         str(lab.python), "-m", "tidegate.lab.engine",
         "--config", str(model.folder / model.spec.engine_config),
         "--model", str(unpacked(lab, digest)), "--host", HOST, "--port", str(port),
     ]  # fmt: skip
+    # What vLLM finds out about a model's architecture takes it 9 s of each start.
+    own = ENVIRONMENT | PACKAGE | {"VLLM_CACHE_ROOT": str(lab.venv / "cache")}
+    return launch(lab, name, (model.name, digest), port, command=command, environment=own)
+
+
+def launch(
+    lab: Lab,
+    name: str,
+    what: tuple[str, str],
+    port: int,
+    *,
+    command: list[str],
+    environment: dict[str, str],
+) -> Server:
+    """Start a server in place of the one of its name, and remember it; it is not healthy yet.
+
+    Args:
+        lab: the lab.
+        name: how the server is called.
+        what: what it serves, and the digest of that.
+        port: a free one, which the command names too.
+        command: the command.
+        environment: variables beside the lab's own.
+    """
+    stop(lab, name)
+    log = lab.logs / f"{name}.log"
     # vLLM leaves sockets in the temporary folder when it is killed; a short path, as sockets need.
     scratch = tempfile.mkdtemp(prefix="tidegate-")
     pid = None
     try:
-        # What vLLM finds out about a model's architecture takes it 9 s of each start.
-        kept = {"TMPDIR": scratch, "VLLM_CACHE_ROOT": str(lab.venv / "cache")}
-        pid = spawn(command, log, ENVIRONMENT | kept | PACKAGE)
+        pid = spawn(command, log, environment | {"TMPDIR": scratch})
         created = started(pid) or 0.0  # it may have died already
-        server = Server(name, model.name, digest, pid, created, port, str(log), scratch)
+        server = Server(name, *what, pid, created, port, str(log), scratch)
         write_atomically(_state(lab, name), json.dumps(asdict(server)).encode())
     except BaseException:
         if pid:

@@ -1,6 +1,7 @@
 """A registry that does not answer as MLflow does is told in one line, and nothing was done."""
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 from tests.conftest import Cli
@@ -11,6 +12,13 @@ from tidegate.findings import CouldNotCheckError
 from tidegate.modelregistry.mlflow import ModelRegistry
 
 LAST = "git is not changed, and no promotion waits for it"
+
+
+@pytest.fixture
+def model(registry: Registry) -> Iterator[ModelRegistry]:
+    """A client of the stub."""
+    with ModelRegistry(registry.url) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -75,8 +83,9 @@ def test_a_registry_that_is_down_is_exit_2(running: Fork, cli: Cli) -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:5000", "sqlite:///registry.db", "http://[", ""])
 def test_what_is_no_address_of_a_server_is_told(url: str) -> None:
     """MLflow's own names for local stores are none either."""
-    with pytest.raises(CouldNotCheckError, match="model registry does not answer"):
-        ModelRegistry(url).aliases("generator")
+    refused = pytest.raises(CouldNotCheckError, match="model registry does not answer")
+    with ModelRegistry(url) as model, refused:
+        model.aliases("generator")
 
 
 @pytest.mark.parametrize(
@@ -88,20 +97,23 @@ def test_what_is_no_address_of_a_server_is_told(url: str) -> None:
     ],
 )
 def test_the_credentials_are_those_of_mlflows_own_client(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sent: str | None
+    registry: Registry,
+    model: ModelRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    sent: str | None,
 ) -> None:
     """By its variables, and never on the command line."""
     for key, value in variables.items():
         monkeypatch.setenv(f"MLFLOW_TRACKING_{key}", value)
 
-    assert ModelRegistry(registry.url).aliases("generator") is None
+    assert model.aliases("generator") is None
 
     assert registry.headers.get("authorization") == sent
 
 
-def test_versions_are_read_from_every_page(registry: Registry) -> None:
+def test_versions_are_read_from_every_page(model: ModelRegistry) -> None:
     """In the order of their numbers, not of their names."""
-    model = ModelRegistry(registry.url)
     model.create_model("generator")
     made = [model.create_version("generator", "oci://a", {"n": f"{n}"}) for n in range(11)]
 
@@ -109,9 +121,8 @@ def test_versions_are_read_from_every_page(registry: Registry) -> None:
     assert model.versions("generator")[10].tagged == {"n": "10"}
 
 
-def test_a_refused_call_says_why(registry: Registry) -> None:
+def test_a_refused_call_says_why(model: ModelRegistry) -> None:
     """With MLflow's own code and words."""
-    model = ModelRegistry(registry.url)
     model.create_model("generator")
 
     with pytest.raises(CouldNotCheckError, match="HTTP 400 RESOURCE_ALREADY_EXISTS: generator"):
