@@ -88,7 +88,11 @@ class Endpoint:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         try:
             self._http = httpx.Client(
-                base_url=self.url, timeout=timeout, headers=headers, trust_env=False
+                base_url=self.url,
+                timeout=timeout,
+                headers=headers,
+                trust_env=False,
+                verify=httpx.create_ssl_context(),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise self.unreachable(str(error)) from None
@@ -118,7 +122,18 @@ class Endpoint:
             lost = " ".join(str(error).split()) or type(error).__name__
             raise EndpointError(f"the connection was lost: {lost}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self.unreachable(str(error) or type(error).__name__) from error
+            raise self._not_reached(str(error) or type(error).__name__) from error
+
+    def _not_reached(self, found: str) -> CouldNotCheckError:
+        if "CERTIFICATE_VERIFY_FAILED" not in found:
+            return self.unreachable(found)
+        return self._unusable(
+            "certificate",
+            "is not trusted",
+            "one for this host, of an issuer that is known here",
+            found,
+            "correct the URL, or set SSL_CERT_FILE to the certificates of its issuer",
+        )
 
     def require_model(self) -> None:
         """Nothing where the server lists the model.

@@ -6,7 +6,6 @@ step is over, so that reading them delays no request.
 
 import asyncio
 import json
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -14,6 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
+import httpx
 
 from tidegate.gates.client import DONE, EndpointError, piece_of
 from tidegate.gates.record import Request
@@ -177,7 +177,7 @@ class Pool:
         self.loop = asyncio.get_running_loop()
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.context = ssl.create_default_context() if parts.scheme == "https" else None
+        self.context = httpx.create_ssl_context() if parts.scheme == "https" else None
         self.idle: list[_Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
 
