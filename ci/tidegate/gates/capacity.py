@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tidegate.catalog.load import ModelFolder
 from tidegate.catalog.objects import Objective
 from tidegate.gates import measure
-from tidegate.gates.load import good, goodput
+from tidegate.gates.load import good, good_share, goodput
 from tidegate.gates.record import Answer, Run, Step
 from tidegate.gates.statistics import bootstrap
 from tidegate.gates.verdict import Interval, Measurement
@@ -56,16 +56,9 @@ def _goodput(step: Step, model: ModelFolder, name: str) -> Measurement:
             Answer(case=str(i), fault=None if good(r, slo) else r.fault or "slower than promised")
             for i, r in enumerate(step.requests)
         ],
-        threshold=good_share(model),
+        threshold=good_share(slo),
         min_samples=20,
     )
-
-
-def good_share(model: ModelFolder) -> float:
-    """The share of requests that must be within every objective: that of the loosest one."""
-    slo = model.spec.slo
-    objectives = (slo.time_to_first_token, slo.inter_token_latency, slo.end_to_end)
-    return min(o.objective for o in objectives if o is not None)
 
 
 def _objectives(step: Step, model: ModelFolder) -> Iterator[Measurement]:
@@ -89,7 +82,7 @@ def _kept(ladder: list[Step], model: ModelFolder) -> list[Step]:
     """The steps from the lowest rate up to the first at which too few answers were good."""
     kept = []
     for step in sorted(ladder, key=lambda s: s.rate):
-        if goodput(step, model.spec.slo) < good_share(model):
+        if goodput(step, model.spec.slo) < good_share(model.spec.slo):
             break
         kept.append(step)
     return kept

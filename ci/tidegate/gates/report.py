@@ -129,7 +129,7 @@ def html(verdict: Verdict, run: Run, model: ModelFolder, previous: Run | None = 
         lstrip_blocks=True,
     )
     environment.filters["limit"] = limit
-    rungs = [rung(step, model) for step in run.steps]
+    rungs = [rung(s, model) for s in sorted(run.steps, key=lambda s: (s.trace, s.rate))]
     lines, highest = curves(rungs)
     return environment.get_template("report.html.jinja").render(
         verdict=verdict,

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from statistics import NormalDist, fmean
 
 CONFIDENCE = 0.95
@@ -50,22 +51,17 @@ def effective_size(weights: Sequence[float]) -> float:
     return sum(weights) ** 2 / sum(w * w for w in weights)
 
 
+def _binomial_term(k: int, n: int, p: float) -> float:
+    """P(X = k) of a binomial variable, in logarithms."""
+    if p in {0, 1}:
+        return float(k == n * p)
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
+
+
 def binomial_cdf(k: int, n: int, p: float) -> float:
-    """P(X <= k) of a binomial variable, by adding its terms in logarithms."""
-    if k < 0 or p >= 1:
-        return float(k >= n)
-    if k >= n or p <= 0:
-        return 1.0
-    log_p, log_q, log_n = math.log(p), math.log1p(-p), math.lgamma(n + 1)
-    return min(
-        1.0,
-        math.fsum(
-            math.exp(
-                log_n - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q
-            )
-            for i in range(k + 1)
-        ),
-    )
+    """P(X <= k) of a binomial variable, by adding its terms."""
+    return 1.0 if k >= n else min(1.0, math.fsum(_binomial_term(i, n, p) for i in range(k + 1)))
 
 
 def _root(f: Callable[[float], float], low: float, high: float) -> float:
@@ -96,7 +92,7 @@ def quantile_bounds(values: Sequence[float], q: float, confidence: float = CONFI
     Nagaraja 2003, section 7.1). Where no measured value is high enough to be a limit, it is None.
     """
     ordered, n, tail = sorted(values), len(values), (1 - confidence) / 2
-    below = [binomial_cdf(k, n, q) for k in range(n)]
+    below = list(accumulate(_binomial_term(k, n, q) for k in range(n)))
     low = next((k for k in range(n) if below[k] > tail), n) - 1
     high = next((k for k in range(n) if below[k] >= 1 - tail), n)
     return Bounds(

@@ -38,8 +38,7 @@ def test_a_stream_is_read_piece_by_piece_with_the_servers_own_count(serve: Serve
     assert [r.fault for r in found] == [None] * 3
     assert {len(r.arrivals) for r in found} == {5}
     assert {r.tokens for r in found} == {5}
-    assert all(r.sent <= r.arrivals[0] <= r.arrivals[-1] for r in found)
-    assert all(r.scheduled <= r.sent + 0.01 for r in found)  # a loop may wake a tick early
+    assert all(r.scheduled <= r.sent <= r.arrivals[0] <= r.arrivals[-1] for r in found)
 
 
 @pytest.mark.parametrize(
@@ -99,29 +98,27 @@ def test_embeddings_and_ranks_have_one_arrival_and_the_tokens_of_the_prompt(serv
     for model in (samples.retriever(), samples.reranker()):
         with Endpoint(stub.url, "stub", timeout=1) as endpoint:
             target = Target(endpoint, model, Plan())
-            step = load.run_step(target, (0.0, 0.01), 2.0, trace=True)
+            step = load.run_step(target, (0.0, 0.01), 2.0, patience=1, trace=True)
         assert [(r.fault, r.tokens, len(r.arrivals)) for r in step.requests] == [(None, 5, 1)] * 2
         assert step.trace
 
 
 def test_the_ladder_ends_where_the_server_saturates(serve: Serve) -> None:
-    """Ten slots of 100 ms carry 100 a second: rates above twice that are not tried."""
+    """One slot of 100 ms carries 10 a second, so not even half of the promise."""
     slo = samples.STREAMS | {
         "endToEnd": {"objective": 0.9, "seconds": 30},
         "availability": {"objective": 0.9},
     }
     model = samples.generator(slo=slo)
-    stub = serve(Behaviour(slots=4, first_token_seconds=0.1))
+    stub = serve(Behaviour(slots=1, first_token_seconds=0.1))
     told: list[str] = []
     with Endpoint(stub.url, "stub", timeout=1) as endpoint:
         target = Target(endpoint, model, Plan(step_seconds=0.3, trace=(0.0, 0.1)))
         steps = list(load.observe(target, lambda what, _done, _total: told.append(what)))
 
-    rates = [step.rate for step in steps]
-    assert rates[0] == 20
-    assert len(rates) < len(load.LADDER)
-    assert steps[-1].trace
-    assert "load, 20 requests/s" in told
+    assert [step.rate for step in steps] == [40, 20, 2]
+    assert [step.trace for step in steps] == [False, False, True]
+    assert told == ["load, 40 requests/s", "load, 20 requests/s", "load"]
 
 
 def step(rate: float, good: int, total: int = 40, tokens: int = 10) -> Step:
