@@ -6,15 +6,15 @@ import pytest
 from tests.conftest import ROOT, Cli
 
 
-def test_models_are_checked_without_rendering(cli: Cli, repository: Path) -> None:
+def test_models_are_checked_without_rendering(cli: Cli, small: Path) -> None:
     """All, one, or the prompts of one; a finding is exit 1."""
-    assert cli("models", "check", "--root", repository).out == "7 models, no findings\n"
-    (repository / "models/qwen3-8b/README.md").unlink()
+    assert cli("models", "check", "--root", small).out == "2 models, no findings\n"
+    (small / "models/qwen3-8b/README.md").unlink()
 
-    assert cli("models", "check", "tiny-chat", "--root", repository).code == 0
-    assert cli("models", "check", "qwen3-8b", "--prompts", "--root", repository).code == 0
-    assert cli("models", "check", "--root", repository).code == 1
-    assert cli("models", "check", "gpt", "--root", repository).code == 1
+    assert cli("models", "check", "tiny-chat", "--root", small).code == 0
+    assert cli("models", "check", "qwen3-8b", "--prompts", "--root", small).code == 0
+    assert cli("models", "check", "--root", small).code == 1
+    assert cli("models", "check", "gpt", "--root", small).code == 1
 
 
 SCRIPTS = {

@@ -76,7 +76,7 @@ def outcomes(new: list[Row], old: list[Row]) -> dict[str, Outcome]:
 
 def test_rows_of_one_source_pass() -> None:
     """Every column is within the limit, whatever its kind; a list has no distribution."""
-    found = outcomes(rows(1500, 1), rows(1500, 2))
+    found = outcomes(rows(600, 1), rows(600, 2))
 
     assert found == dict.fromkeys(
         ["schema", "unique", "id-psi", "score-psi", "language-psi", "prompt-words-psi"],
@@ -89,7 +89,7 @@ def test_rows_of_one_source_pass() -> None:
 )
 def test_a_column_that_shifted_fails_and_no_other(change: dict[str, float], column: str) -> None:
     """By Kolmogorov and Smirnov for numbers, by chi-squared for categories."""
-    found = outcomes(rows(1500, 1, **change), rows(1500, 2))
+    found = outcomes(rows(600, 1, **change), rows(600, 2))
 
     assert {name for name, outcome in found.items() if outcome is not Outcome.PASS} == {column}
     assert found[column] is Outcome.FAIL
@@ -165,7 +165,7 @@ def test_what_holds_no_rows_cannot_be_checked(name: str, tmp_path: Path) -> None
 def test_the_command_says_what_it_found(cli: Cli, tmp_path: Path) -> None:
     """Exit 0 where all is well, 1 where not, 2 where there is nothing to compare with."""
     old, new = tmp_path / "old.jsonl", tmp_path / "new.jsonl"
-    for path, found in ((old, rows(1500, 2)), (new, rows(1500, 1, mean=1))):
+    for path, found in ((old, rows(600, 2)), (new, rows(600, 1, mean=1))):
         path.write_text("".join(f"{json.dumps(row)}\n" for row in found))
     same = cli("gate", "data", old, "--reference", old)
     shifted = cli("gate", "data", new, "--reference", old, "--json")

@@ -10,6 +10,7 @@ from tests.unit.gates.conftest import Observe
 from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError
 from tidegate.gates.client import Endpoint
+from tidegate.gates.faults import SETS
 from tidegate.gates.jobs import Plan
 from tidegate.gates.judge import judge
 from tidegate.gates.run import run_gates
@@ -53,7 +54,7 @@ NO_STREAM = {
 }
 FAULTS = {
     "slow first token": (
-        Behaviour(first_token_seconds=0.15),
+        Behaviour(first_token_seconds=0.03),
         {"latency/time-to-first-token-p90"},
         "",
     ),
@@ -116,13 +117,14 @@ FAULTS = {
 def test_a_fault_shows_in_the_gates_that_are_there_for_it(name: str, seen: Observe) -> None:
     """And in no other, so that people look in the right place."""
     behaviour, wanted, said = FAULTS[name]
-    first = {"objective": 0.9, "seconds": 0.1 if behaviour.first_token_seconds else 30}
+    first = {"objective": 0.9, "seconds": 0.02 if behaviour.first_token_seconds else 30}
     slo = samples.STREAMS | {
         "timeToFirstToken": first,
         "endToEnd": {"objective": 0.9, "seconds": 30},
         "availability": {"objective": 0.95},
     }
-    model = samples.folder("generate", samples.questions(10), slo=slo)
+    asked = 1 if behaviour.stall_after else 10  # each stall is waited for
+    model = samples.folder("generate", samples.questions(asked), slo=slo)
     verdict = judge(seen(model, behaviour), model)
 
     assert bad(verdict) == wanted
@@ -212,16 +214,28 @@ def test_a_server_whose_cancelled_requests_keep_their_slot_fails(seen: Observe) 
     assert {"faults/cancelled", "faults/recovery"} <= bad(verdict)
 
 
-def test_the_full_suite_passes_a_server_that_refuses_politely_what_is_too_much(
-    seen: Observe,
+@pytest.mark.parametrize(
+    ("status", "wanted"), [(429, set()), (503, set()), (500, {"faults/overload"})]
+)
+def test_only_a_polite_refusal_answers_an_overload(
+    status: int, wanted: set[str], seen: Observe
 ) -> None:
-    """Overload is answered by 503, and the next callers are served."""
+    """Of the many callers at once some are refused, of those who come alone none."""
     model = samples.generator()
-    verdict = judge(seen(model, Behaviour(slots=40, queue_seconds=0.005), FULL), model)
+    busy = Behaviour(error_burst=range(10**6), error_on=" number 1", error_status=status)
+    verdict = judge(seen(model, busy, Plan(suite="full", only=frozenset({"faults"}))), model)
+
+    assert bad(verdict) == wanted
+    assert [m.name for m in verdict.measurements] == list(SETS)
+
+
+def test_the_full_suite_passes_a_server_without_a_fault(seen: Observe) -> None:
+    """Load, cost and faults beside what the smoke suite looks at."""
+    model = samples.generator()
+    verdict = judge(seen(model, Behaviour(), FULL), model)
 
     assert bad(verdict) <= {"load/client-lateness-p95"}  # the machine's fault, not the server's
-    names = {m.name for m in verdict.measurements if m.gate == "faults"}
-    assert names == {"cancelled", "slow-reader", "overload", "recovery"}
+    assert {"load", "cost", "faults"} <= {m.gate for m in verdict.measurements}
 
 
 def test_the_seed_gives_the_same_verdict_on_the_same_answers(seen: Observe) -> None:
