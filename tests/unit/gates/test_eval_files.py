@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT
 
 from tidegate.catalog.cases import Assertion, Case
 from tidegate.catalog.evals import Cases, EvalSet, Needle, Structured
-from tidegate.catalog.reading import read_object
+from tidegate.catalog.reading import read_object, read_yaml
 from tidegate.findings import FindingsError
+from tidegate.gates.assertions import Said, fault_of
 
 HEAD = """apiVersion: tidegate.dev/v1alpha1
 kind: EvalSet
@@ -120,3 +122,21 @@ def test_a_set_says_how_far_it_may_fall(tmp_path: Path) -> None:
 
     assert read(tmp_path, f"{spec}}}").spec.model_dump()["margin"] == 0.1
     assert isinstance(read(tmp_path, f"{spec}, margin: 0.2}}").spec, Cases)
+
+
+@pytest.mark.parametrize("name", ["instructions", "conversations"])
+def test_every_case_takes_a_right_answer_and_refuses_a_wrong_one(name: str) -> None:
+    """An assertion that nothing satisfies, or anything, would judge no model."""
+    path = ROOT / "models" / "qwen3-8b" / "evals" / f"{name}.yaml"
+    spec = read_object(path, EvalSet, name=path.name).spec
+    answers = read_yaml(ROOT / "tests" / "fixtures" / "answers" / path.name, name=path.name)
+
+    def satisfied(case: Case, answer: str) -> bool:
+        said = Said(case.question, answer)
+        return not any(fault_of(said, assertion) for assertion in case.asserts)
+
+    assert isinstance(spec, Cases)
+    assert isinstance(answers, dict)
+    assert set(answers) == {case.name for case in spec.cases}
+    assert [c.name for c in spec.cases if not satisfied(c, answers[c.key]["right"])] == []
+    assert [c.name for c in spec.cases if satisfied(c, answers[c.key]["wrong"])] == []
