@@ -1,5 +1,6 @@
 """What the gates promise: error rates, the pace of the load client, the lab's suites."""
 
+import math
 import os
 import random
 import subprocess
@@ -160,14 +161,21 @@ def _verdict(server: Server, model: ModelFolder, plan: Plan) -> Verdict:
 def suites() -> Figures:
     """Both suites of all three services of the lab, one after the other, on real engines."""
     models = load_valid(ROOT).models
-    times = {"smoke": 0.0, "full": 0.0}
+    times, short = {"start": 0.0, "smoke": 0.0, "full": 0.0}, 0
     for name in (CHAT, RETRIEVER, RERANKER):
+        started = time.perf_counter()
         with served(Lab(ROOT), {name: models[name]}) as servers:
+            times["start"] += time.perf_counter() - started
             for suite in ("smoke", "full"):
                 started = time.perf_counter()
-                _verdict(servers[name], models[name], Plan(suite=suite))
+                verdict = _verdict(servers[name], models[name], Plan(suite=suite))
                 times[suite] += time.perf_counter() - started
+                missed = [m for m in verdict.measurements if m.outcome is not Outcome.PASS]
+                sys.stderr.write("".join(f"{name}, {suite} suite: {m}\n" for m in missed))
+                short += len(missed)
     return [
+        ("gates: start of the lab's three engines in turn", times["start"], "s", math.inf),
         ("gates: smoke suite of the lab", times["smoke"], "s", 60),
         ("gates: full suite of the lab", times["full"], "s", 360),
+        ("gates: measurements of both suites that do not pass", short, "measurements", 0),
     ]

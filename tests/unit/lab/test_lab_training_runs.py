@@ -62,18 +62,18 @@ def test_a_changed_pin_trains_again(trained: Lab) -> None:
 def test_a_changed_recipe_trains_again(
     trained: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stamp is a digest of the recipes as well, and not of what only asks about them."""
+    """The stamp is a digest of the recipes as well, and not of what asks or damages afterwards."""
     recipes = shutil.copytree(Path(module.__file__).parent / "training", tmp_path / "training")
     monkeypatch.setattr(module, "__file__", str(tmp_path / "training_runs.py"))
     monkeypatch.setitem(module._ENVIRONMENT, "SAME", "1")  # noqa: SLF001 - no input of the stamp
     assert not train(trained, Told(), reuse=True)
     changed = {}
-    for name in ("evals.py", "generator.py"):
+    for name in ("evals.py", "twins.py", "generator.py"):
         with (recipes / name).open("a") as recipe:
             recipe.write("# another\n")
         changed[name] = train(trained, Told(), reuse=True)
 
-    assert changed == {"evals.py": False, "generator.py": True}
+    assert changed == {"evals.py": False, "twins.py": False, "generator.py": True}
 
 
 @pytest.mark.usefixtures("left")

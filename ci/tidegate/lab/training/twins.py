@@ -7,6 +7,7 @@ are as quick and as well-formed as before; only what they say is wrong.
 import argparse
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +22,9 @@ WEIGHTS: Final = "model.safetensors"
 Weights = Mapping[str, torch.Tensor]
 
 
-def noisy(weights: Weights) -> Weights:
-    """Return weights with Gaussian noise, the same on every run."""
-    generator = torch.Generator().manual_seed(0)
+def noisy(weights: Weights, *, seed: int) -> Weights:
+    """Return weights with Gaussian noise, the same for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
     return {
         name: value + NOISE * torch.randn(value.shape, generator=generator)
         if value.is_floating_point()
@@ -39,22 +40,25 @@ def flipped(weights: Weights) -> Weights:
     }
 
 
-def damage(models: Path, name: str, twin: str, how: Callable[[Weights], Weights]) -> None:
+def damage(model: Path, twin: Path, how: Callable[[Weights], Weights]) -> None:
     """Write a copy of a model folder with other weights."""
-    with whole_folder(models / twin) as partial:
-        shutil.copytree(models / name, partial, dirs_exist_ok=True)
-        save_file(
-            dict(how(load_file(models / name / WEIGHTS))), partial / WEIGHTS, {"format": "pt"}
-        )
+    with whole_folder(twin) as folder:
+        shutil.copytree(model, folder, dirs_exist_ok=True)
+        weights = dict(how(load_file(model / WEIGHTS)))
+        save_file(weights, folder / WEIGHTS, {"format": "pt"})
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make both twins beside the models they are made from."""
+    """Make one reranker and as many retrievers as there are seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", type=Path, help="folder of the trained models")
-    models = parser.parse_args(argv).models
-    damage(models, "minilm", "minilm-noisy", noisy)
-    damage(models, "tiny-rerank", "tiny-rerank-flipped", flipped)
+    parser.add_argument("twins", type=Path, help="folder of what is made")
+    parser.add_argument("--seeds", type=int, default=1, help="of the noise")
+    given = parser.parse_args(argv)
+    for seed in range(given.seeds):
+        twin = given.twins / f"minilm-noisy-{seed}"
+        damage(given.models / "minilm", twin, partial(noisy, seed=seed))
+    damage(given.models / "tiny-rerank", given.twins / "tiny-rerank-flipped", flipped)
 
 
 if __name__ == "__main__":
