@@ -87,12 +87,9 @@ class Endpoint:
         self._stalls = 0
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         try:
+            tls = httpx.create_ssl_context()
             self._http = httpx.Client(
-                base_url=self.url,
-                timeout=timeout,
-                headers=headers,
-                trust_env=False,
-                verify=httpx.create_ssl_context(),
+                base_url=self.url, timeout=timeout, headers=headers, trust_env=False, verify=tls
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise self.unreachable(str(error)) from None
@@ -122,18 +119,7 @@ class Endpoint:
             lost = " ".join(str(error).split()) or type(error).__name__
             raise EndpointError(f"the connection was lost: {lost}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._not_reached(str(error) or type(error).__name__) from error
-
-    def _not_reached(self, found: str) -> CouldNotCheckError:
-        if "CERTIFICATE_VERIFY_FAILED" not in found:
-            return self.unreachable(found)
-        return self._unusable(
-            "certificate",
-            "is not trusted",
-            "one for this host, of an issuer that is known here",
-            found,
-            "correct the URL, or set SSL_CERT_FILE to the certificates of its issuer",
-        )
+            raise self.unreachable(str(error) or type(error).__name__) from error
 
     def require_model(self) -> None:
         """Nothing where the server lists the model.
@@ -185,14 +171,11 @@ class Endpoint:
 
     def unreachable(self, found: str) -> CouldNotCheckError:
         """The error that says nothing can be measured here."""
-        return cannot_check(
-            self.url,
-            "endpoint",
-            "cannot be reached",
-            wanted="an OpenAI-compatible server",
-            found=found,
-            next_step="start the server, or correct the URL",
-        )
+        if "CERTIFICATE_VERIFY_FAILED" in found:
+            said = ("certificate", "is not trusted", "one for this host, of a known issuer")
+            return self._unusable(*said, found, "name its issuer's certificates in SSL_CERT_FILE")
+        said = ("endpoint", "cannot be reached", "an OpenAI-compatible server")
+        return self._unusable(*said, found, "start the server, or correct the URL")
 
     def send(self, method: str, path: str, body: Json | None = None) -> Reply:
         """The answer to any request, whatever its status."""

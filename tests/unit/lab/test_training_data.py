@@ -181,18 +181,16 @@ def test_what_a_killed_write_left_is_gone_after_the_next(tmp_path: Path) -> None
 def test_a_draw_is_another_sample_of_the_same_questions(tmp_path: Path) -> None:
     """One draw is always the same, as large as the committed sets, and none of it was trained."""
     evals.main([str(tmp_path), "--draw", "7"])
-    drawn = {path: (tmp_path / path).read_text(encoding="utf-8") for path in evals.eval_files()}
+    committed, drawn, other = (evals.eval_files(draw) for draw in (None, 7, 8))
     trained = {
         example.prompt for examples in catalogue.trained_examples().values() for example in examples
     }
 
-    assert drawn == evals.eval_files(7)
     for path, text in drawn.items():
-        cases, committed = (
-            YAML(typ="safe").load(one)["spec"].get("cases", [])
-            for one in (text, evals.eval_files()[path])
+        assert (tmp_path / path).read_text(encoding="utf-8") == text
+        assert text not in {committed[path], other[path]}
+        cases, before = (
+            YAML(typ="safe").load(one)["spec"].get("cases", []) for one in (text, committed[path])
         )
-        assert len(cases) == len(committed)
+        assert len(cases) == len(before)
         assert not trained & {case.get("prompt") for case in cases}
-        assert text != evals.eval_files()[path]
-        assert text != evals.eval_files(8)[path]
