@@ -29,7 +29,7 @@ from tidegate.gates.judge import judge
 from tidegate.gates.record import Run
 from tidegate.gates.run import observe
 from tidegate.gates.verdict import Outcome, Verdict
-from tidegate.lab.paths import Lab
+from tidegate.lab.paths import PACKAGE, Lab
 from tidegate.lab.server import Server, serving
 from tidegate.lab.training import evals
 from tidegate.lab.training_runs import CHAT, DEGRADED, RERANKER, RETRIEVER, pack_model
@@ -138,7 +138,7 @@ def twins() -> Figures:
     figures: Figures = []
     with tempfile.TemporaryDirectory(dir=lab.home) as folder:
         command = [str(lab.python), "-m", "tidegate.lab.training.twins", str(lab.models), folder]
-        environment = {"PYTHONPATH": str(ROOT / "ci"), "OMP_NUM_THREADS": "1"}
+        environment = PACKAGE | {"OMP_NUM_THREADS": "1"}
         subprocess.run([*command, "--seeds", str(SEEDS)], check=True, env=environment)
         Path(folder, DEGRADED).symlink_to(lab.models / DEGRADED)
         for twin, name in TWINS.items():
