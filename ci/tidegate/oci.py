@@ -179,6 +179,19 @@ class Layout:
         self._list(descriptor | {"artifactType": artifact_type}, ref_name)
         return descriptor
 
+    def adopt(self, content: bytes) -> Descriptor:
+        """Store a manifest or index that was made elsewhere, as it is.
+
+        Raises:
+            ValueError: it is no JSON.
+            AttributeError: it is no object.
+        """
+        manifest = json.loads(content)
+        kind = manifest.get("artifactType")
+        descriptor = self.add_blob(content, str(manifest.get("mediaType", MANIFEST)))
+        self._list(descriptor | ({"artifactType": kind} if kind else {}), None)
+        return descriptor
+
     def _list(self, descriptor: Descriptor, ref_name: str | None) -> None:
         entry = descriptor | ({"annotations": {REF_NAME: ref_name}} if ref_name else {})
 

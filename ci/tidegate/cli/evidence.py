@@ -25,6 +25,7 @@ from tidegate.cli.output import columns, console, print_json
 from tidegate.evidence.kinds import Approval, utc_text
 from tidegate.evidence.models import attach_model_signature
 from tidegate.evidence.proof import Search, prove, show
+from tidegate.evidence.referrers import pull, push
 from tidegate.evidence.signing import make_key
 from tidegate.evidence.statement import attach
 from tidegate.findings import cannot_check, refuse
@@ -108,6 +109,36 @@ def show_command(
         told = (short(first["digest"]), first["made"], ", ".join(first["signers"])) if first else ()
         table.add_row(row["kind"], *(told or ("-", "-", "-")), state)
     console.print(table)
+
+
+@app.command("push")
+def push_command(
+    release: ReleaseName = None,
+    engine: EngineOption = None,
+    model_artifact: ArtifactOption = None,
+    root: Root = None,
+    store: Store = None,
+) -> None:
+    """Put a release's evidence next to its artifacts in their registries."""
+    catalog = load_valid(find_root(root or Path.cwd()))
+    found = _find(catalog, release, release_of(engine, model_artifact))
+    new = push(Layout(store_of(catalog.root, store)), found)
+    console.print(f"{found}: pushed {len(new)}", soft_wrap=True)
+
+
+@app.command("pull")
+def pull_command(
+    release: ReleaseName = None,
+    engine: EngineOption = None,
+    model_artifact: ArtifactOption = None,
+    root: Root = None,
+    store: Store = None,
+) -> None:
+    """Fetch a release's evidence from the registries of its artifacts into the store."""
+    catalog = load_valid(find_root(root or Path.cwd()))
+    found = _find(catalog, release, release_of(engine, model_artifact))
+    new = pull(Layout(store_of(catalog.root, store)), found)
+    console.print(f"{found}: pulled {len(new)}", soft_wrap=True)
 
 
 @app.command("verify")

@@ -13,7 +13,7 @@ from tidegate.oci import INDEX, MANIFEST, write_atomically
 from tidegate.supply.images import Image
 
 TIMEOUT_SECONDS = 30.0
-_ACCEPT = (
+ACCEPT = (
     f"{INDEX}, {MANIFEST}, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json"
 )
@@ -23,11 +23,16 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOSTS = {"docker.io": "registry-1.docker.io"}
 
 
-def manifest_url(image: Image) -> str:
-    """Where the registry serves the manifest of an image's tag; plain HTTP on loopback alone."""
-    host, _, path = image.repository.partition("/")
+def repository_url(repository: str) -> str:
+    """Where a registry serves a repository; plain HTTP on loopback alone."""
+    host, _, path = repository.partition("/")
     scheme = "http" if host.rpartition(":")[0] in _LOOPBACK or host in _LOOPBACK else "https"
-    return f"{scheme}://{_HOSTS.get(host, host)}/v2/{path}/manifests/{image.tag}"
+    return f"{scheme}://{_HOSTS.get(host, host)}/v2/{path}"
+
+
+def manifest_url(image: Image) -> str:
+    """Where the registry serves the manifest of an image's tag."""
+    return f"{repository_url(image.repository)}/manifests/{image.tag}"
 
 
 def resolve(client: httpx.Client, image: Image) -> str:
@@ -51,7 +56,7 @@ def resolve(client: httpx.Client, image: Image) -> str:
 
 def _get(client: httpx.Client, url: str) -> httpx.Response:
     """The manifest, with an anonymous token where the registry asks for one."""
-    headers = {"Accept": _ACCEPT}
+    headers = {"Accept": ACCEPT}
     answer = client.get(url, headers=headers)
     challenge = answer.headers.get("www-authenticate", "")
     if answer.status_code != httpx.codes.UNAUTHORIZED or not challenge.startswith("Bearer "):

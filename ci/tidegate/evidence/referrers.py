@@ -1,0 +1,211 @@
+"""Evidence next to its image in a registry, by the referrers of the OCI distribution spec 1.1.
+
+A registry lists each manifest whose `subject` is an artifact. Where it does not know of this, the
+list is an index under the tag `sha256-<digest>`, as the specification says. What is pulled is
+checked against its digest, and believed no more than what was in the store already.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import httpx
+
+from tidegate.evidence.trust import BUNDLE
+from tidegate.findings import CouldNotCheckError, cannot_check
+from tidegate.manifests.release import Release
+from tidegate.oci import DIGEST, INDEX, MANIFEST, Descriptor, Layout, Reference, canonical_json
+from tidegate.supply.registry import ACCEPT, TIMEOUT_SECONDS, repository_url
+
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_OK, _NOT_FOUND, _UNAUTHORISED = 200, 404, 401
+
+
+class _Login(httpx.Auth):
+    """A token where the registry asks for one, by the user of TIDEGATE_REGISTRY_USER."""
+
+    requires_response_body = True
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """The request, and once more as somebody."""
+        answer = yield request
+        challenge = answer.headers.get("www-authenticate", "")
+        user = os.environ.get("TIDEGATE_REGISTRY_USER")
+        password = os.environ.get("TIDEGATE_REGISTRY_PASSWORD", "")
+        own = httpx.BasicAuth(user, password) if user else None
+        if answer.status_code != _UNAUTHORISED:
+            return
+        if challenge.startswith("Bearer "):
+            asked = dict(_CHALLENGE.findall(challenge))
+            grant = httpx.Request("GET", asked.pop("realm", ""), params=asked)
+            granted = yield (next(own.auth_flow(grant)) if own else grant)
+            told = granted.json() if granted.status_code == _OK else {}
+            if token := told.get("token") or told.get("access_token"):
+                request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+        elif own:
+            yield next(own.auth_flow(request))
+
+
+def push(layout: Layout, release: Release) -> list[str]:
+    """Put the evidence of a release next to its artifacts; the digests that were not there yet.
+
+    Raises:
+        CouldNotCheckError: a registry does not answer as one, or refuses; what is there stays.
+    """
+    with _client() as client:
+        return [
+            digest
+            for reference in (release.engine, release.model)
+            for digest in _Place(client, reference).push(layout)
+        ]
+
+
+def pull(layout: Layout, release: Release) -> list[str]:
+    """Fetch the evidence of a release, and the manifests it is about; the digests that are new.
+
+    Raises:
+        CouldNotCheckError: a registry does not answer as one, refuses, or sends something else.
+    """
+    with _client() as client:
+        return [
+            digest
+            for reference in (release.engine, release.model)
+            for digest in _Place(client, reference).pull(layout)
+        ]
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(auth=_Login(), timeout=TIMEOUT_SECONDS, follow_redirects=True)
+
+
+class _Place:
+    """The repository of an artifact, and what refers to it there."""
+
+    def __init__(self, client: httpx.Client, reference: Reference) -> None:
+        self.client, self.reference = client, reference
+        self.base = repository_url(reference.name)
+        self.tag = reference.digest.replace(":", "-")
+
+    def push(self, layout: Layout) -> Iterator[str]:
+        """Push what is not listed yet."""
+        there = {one["digest"] for one in self._listed()}
+        for digest in layout.referrers(self.reference.digest, BUNDLE):
+            if digest in there:
+                continue
+            manifest = layout.manifest(digest)
+            for part in (manifest["config"], *manifest["layers"]):
+                self._push_blob(part["digest"], layout.read(part["digest"]))
+            content = layout.read(digest)
+            answer = self._ask("PUT", f"manifests/{digest}", content, kind=MANIFEST)
+            if "oci-subject" not in answer.headers:
+                self._list_by_tag(digest, len(content), manifest)
+            yield digest
+
+    def pull(self, layout: Layout) -> Iterator[str]:
+        """Pull what the store does not hold yet."""
+        known = {one["digest"] for one in layout.manifests()}
+        if self.reference.digest not in known:
+            try:
+                layout.adopt(self._content(f"manifests/{self.reference.digest}"))
+            except (AttributeError, ValueError) as error:
+                raise self._fault(self.reference.digest, "a manifest", str(error)) from None
+        for one in self._listed():
+            digest = one["digest"]
+            if digest in known or one.get("artifactType") != BUNDLE:
+                continue
+            content = self._content(f"manifests/{digest}")
+            for part in self._parts(digest, content):
+                layout.add_blob(self._content(f"blobs/{part}"), BUNDLE)
+            layout.adopt(content)
+            yield digest
+
+    def _listed(self) -> list[Descriptor]:
+        """What refers to the artifact, as the registry or the tag lists it."""
+        path = f"referrers/{self.reference.digest}"
+        answer = self._ask("GET", path, none=True)
+        if answer.status_code == _NOT_FOUND:
+            answer = self._ask("GET", f"manifests/{self.tag}", kind=INDEX, none=True)
+            return self._manifests(answer) if answer.is_success else []
+        found = self._manifests(answer)
+        while "next" in answer.links:
+            answer = self._ask("GET", str(answer.url.join(answer.links["next"]["url"])))
+            found += self._manifests(answer)
+        return found
+
+    def _manifests(self, answer: httpx.Response) -> list[Descriptor]:
+        """The descriptors of an index."""
+        try:
+            listed = [one for one in answer.json()["manifests"] if DIGEST.fullmatch(one["digest"])]
+        except (KeyError, TypeError, ValueError):
+            raise self._fault(answer.url.path, "an index of manifests", "something else") from None
+        return listed
+
+    def _parts(self, digest: str, content: bytes) -> list[str]:
+        """The digests of what a manifest of evidence consists of."""
+        try:
+            manifest = json.loads(content)
+            return [str(part["digest"]) for part in (manifest["config"], *manifest["layers"])]
+        except (KeyError, TypeError, ValueError):
+            raise self._fault(digest, "a manifest of evidence", "something else") from None
+
+    def _list_by_tag(self, digest: str, size: int, manifest: dict[str, Any]) -> None:
+        """Put a manifest on the list under the tag; two who do so at once may lose one entry."""
+        path = f"manifests/{self.tag}"
+        answer = self._ask("GET", path, kind=INDEX, none=True)
+        entry = {"mediaType": MANIFEST, "digest": digest, "size": size, "artifactType": BUNDLE}
+        entry["annotations"] = manifest.get("annotations", {})
+        listed = [*(self._manifests(answer) if answer.is_success else []), entry]
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
+        self._ask("PUT", path, canonical_json(index), kind=INDEX)
+
+    def _push_blob(self, digest: str, content: bytes) -> None:
+        if self._ask("HEAD", f"blobs/{digest}", none=True).is_success:
+            return
+        begun = self._ask("POST", "blobs/uploads/")
+        where = begun.url.join(begun.headers.get("location", "")).copy_merge_params(
+            {"digest": digest}
+        )
+        self._ask("PUT", str(where), content, kind="application/octet-stream")
+
+    def _content(self, path: str) -> bytes:
+        """What a digest names; raises CouldNotCheckError for anything else."""
+        content = self._ask("GET", path, kind=ACCEPT).content
+        wanted = path.rpartition("/")[2]
+        found = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if found != wanted:
+            raise self._fault(path, wanted, found)
+        return content
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        kind: str = INDEX,
+        none: bool = False,
+    ) -> httpx.Response:
+        """An answer that is a success, or 404 where `none` allows for it."""
+        url = path if "://" in path else f"{self.base}/{path}"
+        headers = {"Accept": kind} if content is None else {"Content-Type": kind}
+        try:
+            answer = self.client.request(method, url, content=content, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, AttributeError, ValueError) as error:
+            raise self._fault(path, "an answer", str(error) or type(error).__name__) from None
+        if answer.is_success or (none and answer.status_code == _NOT_FOUND):
+            return answer
+        raise self._fault(path, "an answer of 200", f"HTTP {answer.status_code}")
+
+    def _fault(self, path: str, wanted: str, found: str) -> CouldNotCheckError:
+        return cannot_check(
+            self.reference.name,
+            path.partition("?")[0],
+            "registry does not answer as one",
+            wanted=wanted,
+            found=" ".join(found.split()),
+            next_step="see that it is up and who may use it: TIDEGATE_REGISTRY_USER and _PASSWORD",
+        )
