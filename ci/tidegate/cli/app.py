@@ -1,16 +1,17 @@
 """All commands by name, each read when it is called, and how every command ends."""
 
+import importlib.metadata
 import signal
 import sys
 from collections import UserDict
 from importlib import import_module
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tidegate.cli.output import errors, print_findings
+from tidegate.cli.output import console, errors, print_findings
 from tidegate.findings import TidegateError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -77,8 +78,19 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(importlib.metadata.version("tidegate"))
+        raise typer.Exit
+
+
 @app.callback()
-def tidegate() -> None:
+def tidegate(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Prove, gate and promote releases of LLM services by commits."""
 
 

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 
 import pytest
 import typer
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 from tidegate.cli.app import app
 
@@ -106,3 +107,10 @@ def test_a_wrong_use_is_told_with_the_usage(words: tuple[str, ...], fault: str, 
     assert (ran.code, ran.out) == (2, "")
     assert "Usage: tidegate" in ran.err
     assert fault in ran.err
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    """One number, for bug reports and scripts."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert cli("--version").out == f"{project['version']}\n"
