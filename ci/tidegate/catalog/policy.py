@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from tidegate.catalog.gates import Gate
 from tidegate.catalog.objects import Metadata, Name, Strict, Task
 
 Hours = Annotated[float, Field(gt=0)]
@@ -46,9 +47,9 @@ class Requirement(Strict):
     """The role of overlays/signers.yaml whose signatures count."""
     max_age_hours: Hours | None = None
     """Older evidence has expired; none for evidence that does not age."""
-    gates: tuple[Name, ...] = ()
+    gates: tuple[Gate, ...] = ()
     """A verdict must have measured with each of these; whatever it measured must pass."""
-    task_gates: dict[Task, tuple[Name, ...]] = Field(default_factory=dict)
+    task_gates: dict[Task, tuple[Gate, ...]] = Field(default_factory=dict)
     """And with these, by what the model does: a reranker has no stream to measure."""
     suite: Literal["smoke", "full"] = "smoke"
     """A verdict must come from this suite at least."""

@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from tidegate import cache
+from tidegate.catalog.gates import Gate
 from tidegate.catalog.load import ModelFolder, find_root, load_valid
 from tidegate.cli.data import data
 from tidegate.cli.options import (
@@ -44,7 +45,7 @@ from tidegate.gates.jobs import Progress as Told
 from tidegate.gates.judge import comparison, judge
 from tidegate.gates.record import read_run, write_run
 from tidegate.gates.report import html, junit, markdown
-from tidegate.gates.run import GATES, observe
+from tidegate.gates.run import observe
 from tidegate.gates.verdict import Outcome, Verdict, verdict_schema
 from tidegate.manifests.release import Release
 from tidegate.oci import Layout
@@ -214,12 +215,12 @@ def _require_sense(
             found="both" if url else "neither",
             next_step="name a server or a recorded run",
         )
-    if unknown := set(only or ()) - set(GATES):
+    if unknown := set(only or ()) - set(Gate):
         raise cannot_check(
             "command line",
             "--only",
             "unknown gate",
-            wanted=f"one of {', '.join(GATES)}",
+            wanted=f"one of {', '.join(Gate)}",
             found=", ".join(sorted(unknown)),
             next_step="correct the name",
         )

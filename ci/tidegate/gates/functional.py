@@ -4,36 +4,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from tidegate.catalog.cases import Case
-from tidegate.catalog.evals import (
-    Cases,
-    Conversations,
-    Corpus,
-    EvalSet,
-    Nearest,
-    Ranking,
-    Robustness,
-)
+from tidegate.catalog.evals import Conversations, EvalSet, Robustness
+from tidegate.catalog.gates import gate_of
 from tidegate.catalog.load import ModelFolder
 from tidegate.gates.assertions import Said, fault_of
 from tidegate.gates.client import Endpoint, Json
 from tidegate.gates.jobs import Job, Target
 from tidegate.gates.mutations import disturbed
 from tidegate.gates.record import Answer
-
-
-def gate_of(evals: EvalSet) -> str:
-    """Under which gate a set is reported."""
-    match evals.spec:
-        case Cases():
-            return evals.spec.gate
-        case Corpus():
-            return "safety"
-        case Nearest() | Ranking():
-            return "retrieval"
-        case Robustness():
-            return "robustness"
-        case _:
-            return "functional"
 
 
 def converse(endpoint: Endpoint, case: Case) -> str:

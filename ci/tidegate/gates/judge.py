@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tidegate.catalog.evals import EvalSet, Nearest, Ranking, Robustness
+from tidegate.catalog.gates import gate_of
 from tidegate.catalog.load import ModelFolder
 from tidegate.catalog.objects import Objective, Task
 from tidegate.gates import capacity, contract, drift, faults, measure, retrieval
-from tidegate.gates.functional import conversations, gate_of
+from tidegate.gates.functional import conversations
 from tidegate.gates.latency import STREAMS
 from tidegate.gates.mutations import SEPARATOR
 from tidegate.gates.record import Answer, Run

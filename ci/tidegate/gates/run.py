@@ -16,24 +16,6 @@ from tidegate.gates.judge import judge
 from tidegate.gates.record import Run
 from tidegate.gates.verdict import Verdict
 
-GATES = (
-    "contract",
-    "streaming",
-    "functional",
-    "safety",
-    "retrieval",
-    "drift",
-    "latency",
-    "robustness",
-    "load",
-    "cost",
-    "faults",
-)
-"""Every gate by name, in the order of a verdict."""
-FULL_ALONE = frozenset({"robustness", "load", "cost", "faults"})
-"""Those that the smoke suite leaves out."""
-
-
 # Gates whose numbers rest on what is asked for another one.
 _FEEDS = {"functional": "robustness", "safety": "robustness", "retrieval": "drift"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tidegate.catalog.gates import FULL_ALONE
 from tidegate.catalog.load import SIGNERS, Catalog, load_valid
 from tidegate.catalog.policy import EvidenceKind
-from tidegate.gates.run import FULL_ALONE
 from tidegate.lab.paths import Lab
 from tidegate.lab.proof import lab_keys
 from tidegate.manifests.release import with_components

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tidegate.catalog.checks import check_catalog, offers
+from tidegate.catalog.gates import measurable
 from tidegate.catalog.load import NAMESPACE, Catalog, load
 from tidegate.catalog.objects import LAB_REGISTRY, EngineArtifact
+from tidegate.catalog.policy import EvidenceKind, Policy
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
 from tidegate.manifests.alerts import check_alerts
@@ -72,7 +74,11 @@ def check_manifests(found: Manifests) -> list[Finding]:
     catalog, root = found.catalog, found.catalog.root
     findings = [*found.findings, *check_catalog(catalog), *found.unread, *found.unrendered]
     findings += [fault for one in found.units for fault in check_rendered(one)]
-    findings += [*_check_clusters(catalog, found.sources), *_check_owners(found.units)]
+    findings += [
+        *_check_clusters(catalog, found.sources),
+        *_check_gates(found.sources, catalog.policies),
+        *_check_owners(found.units),
+    ]
     if not found.unrendered:
         findings += check_namespaces(catalog.environments.values(), found.beside, found.units)
     everything: dict[str, Rendered[Source]] = {one.unit.folder: one for one in _all(found)}
@@ -202,6 +208,25 @@ def _check_registry(unit: Unit, file: str) -> Iterator[Finding]:
                 reference.name,
                 "promote a release built for this environment",
             )
+
+
+def _check_gates(units: Sequence[Unit], policies: Mapping[str, Policy]) -> Iterator[Finding]:
+    """A gate that has nothing to measure on a unit's model holds each of its promotions."""
+    for unit in units:
+        environment, model = unit.environment.metadata.name, unit.model
+        policy = policies.get(environment)
+        verdict = policy and policy.spec.requirement(EvidenceKind.VERDICT)
+        known = measurable(model.spec, model.evals)
+        for gate in verdict.of_task(model.spec.task).gates if verdict else ():
+            if gate not in known:
+                yield Finding(
+                    f"overlays/{environment}/policy.yaml",
+                    f"verdict evidence of {unit.service.metadata.name}",
+                    "gate that measures nothing",
+                    f"what {model.name} has sets or objectives for: {', '.join(sorted(known))}",
+                    gate,
+                    "demand it of other tasks alone, or give the model such a set",
+                )
 
 
 def _check_clusters(catalog: Catalog, units: Sequence[Unit]) -> Iterator[Finding]:

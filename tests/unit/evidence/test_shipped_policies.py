@@ -7,12 +7,12 @@ from tests.conftest import ROOT
 from tests.unit.evidence.proving import proven, refused, search
 from tests.unit.evidence.samples import STARTED, measured, verdict
 
+from tidegate.catalog.gates import FULL_ALONE
 from tidegate.catalog.load import ModelFolder, load_valid
 from tidegate.catalog.policy import EvidenceKind
 from tidegate.evidence.proof import Search, prove
 from tidegate.gates.judge import judge
 from tidegate.gates.record import Run
-from tidegate.gates.run import FULL_ALONE
 from tidegate.gates.verdict import Verdict
 from tidegate.manifests.release import Release
 from tidegate.oci import Layout

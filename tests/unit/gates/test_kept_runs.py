@@ -1,11 +1,13 @@
 """A kept run beside a catalog that has moved on, and beside the run before it."""
 
 import pytest
+from tests.conftest import ROOT
 from tests.unit.gates import samples
 from tests.unit.gates.test_load import STARTED
 
 from tidegate.catalog.evals import EvalSet
-from tidegate.catalog.load import ModelFolder
+from tidegate.catalog.gates import measurable
+from tidegate.catalog.load import ModelFolder, load_valid
 from tidegate.gates.judge import comparison, judge
 from tidegate.gates.record import Answer, Observed, Run, Timed
 from tidegate.gates.verdict import Measurement, Outcome
@@ -113,6 +115,18 @@ def test_the_smoke_suite_judges_neither_load_nor_faults_nor_robustness() -> None
     gates = {m.gate for m in judge(run(facts(), suite="smoke"), model).measurements}
 
     assert gates == {"contract", "streaming", "functional", "latency"}
+
+
+@pytest.mark.parametrize("model", list(load_valid(ROOT).models.values()), ids=lambda m: m.name)
+def test_what_a_policy_may_demand_of_a_model_is_what_its_full_suite_measures(
+    model: ModelFolder,
+) -> None:
+    """Beside a previous release, without which drift says nothing."""
+    seen = Run(model=model.name, started=STARTED, suite="full")
+
+    gates = {m.gate for m in judge(seen, model, previous=seen).measurements}
+
+    assert gates == measurable(model.spec, model.evals)
 
 
 def test_a_set_says_itself_how_far_it_may_fall() -> None:

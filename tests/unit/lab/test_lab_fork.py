@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import PARTS, ROOT
 
+from tidegate.catalog.gates import FULL_ALONE
 from tidegate.catalog.load import Catalog, load_valid
 from tidegate.catalog.policy import EvidenceKind
-from tidegate.gates.run import FULL_ALONE
 from tidegate.lab import fork as module
 from tidegate.lab.fork import lab_model, make_fork
 from tidegate.lab.paths import Lab
