@@ -11,8 +11,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-API_VERSION = "tidegate.dev/v1alpha1"
-
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Share = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -278,6 +276,10 @@ class ClusterSpec(Strict):
     environment: Name
     region: Name
     accelerators: Annotated[list[Offer], Field(min_length=1)]
+    prometheus: Annotated[str, Field(pattern=r"^https?://")] = (
+        "http://prometheus-operated.monitoring.svc:9090"
+    )
+    """Where scalers and analyses ask; left out, it is that of the chart in base/platform."""
 
 
 class Cluster(Strict):

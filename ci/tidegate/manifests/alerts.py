@@ -30,6 +30,8 @@ def check_alerts(rendered: Rendered[Unit]) -> Iterator[Finding]:
             if "record" not in rule:
                 yield from _check_route(rule, rendered.unit)
             if "alert" in rule:
+                if not rule.get("for"):
+                    yield _hasty(rule, rendered.unit.file)
                 yield from _check_runbook(rule, rendered.unit.root, rendered.unit.file)
                 if sleeps and _ENGINE_ABSENT.search(rule["expr"]):
                     yield _false_alarm(rule, rendered.unit.file)
@@ -77,6 +79,17 @@ def _check_runbook(rule: dict[str, Any], root: Path, file: str) -> Iterator[Find
             "no file" if found == wanted else str(found or "none"),
             "write what it means, how to look and what to do",
         )
+
+
+def _hasty(rule: dict[str, Any], file: str) -> Finding:
+    return Finding(
+        file,
+        f"alert {rule['alert']}",
+        "fires at the first sample",
+        "for, with the time that it has to last",
+        "none",
+        "say how long it may last before a person has to know",
+    )
 
 
 def _false_alarm(rule: dict[str, Any], file: str) -> Finding:

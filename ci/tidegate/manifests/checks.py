@@ -19,6 +19,7 @@ from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
 from tidegate.manifests.guards import check_guards
+from tidegate.manifests.monitoring import check_monitoring
 from tidegate.manifests.namespaces import check_namespaces
 from tidegate.manifests.network import check_network
 from tidegate.manifests.objects import dig, of, title
@@ -64,16 +65,13 @@ def read_manifests(root: Path) -> Manifests:
     return Manifests(catalog, tuple(sources), tuple(units), tuple(beside), *faults)
 
 
-def check_repository(root: Path) -> list[Finding]:
-    """Everything that is wrong in the repository at `root`, sorted by file."""
-    return check_manifests(read_manifests(root))
-
-
 def check_manifests(found: Manifests) -> list[Finding]:
     """Everything that is wrong with what was read and rendered, sorted by file."""
     catalog, root = found.catalog, found.catalog.root
     findings = [*found.findings, *check_catalog(catalog), *found.unread, *found.unrendered]
     findings += [fault for one in found.units for fault in check_rendered(one)]
+    clusters = catalog.clusters.values()
+    findings += [fault for one in found.units for fault in check_monitoring(one, clusters)]
     findings += [
         *_check_clusters(catalog, found.sources),
         *_check_gates(found.sources, catalog.policies),
@@ -218,7 +216,7 @@ def _check_gates(units: Sequence[Unit], policies: Mapping[str, Policy]) -> Itera
         verdict = policy and policy.spec.requirement(EvidenceKind.VERDICT)
         known = measurable(model.spec, model.evals)
         for gate in verdict.of_task(model.spec.task).gates if verdict else ():
-            if gate not in known:
+            if gate not in known and model.evals:  # a model without any has its own finding
                 yield Finding(
                     f"overlays/{environment}/policy.yaml",
                     f"verdict evidence of {unit.service.metadata.name}",

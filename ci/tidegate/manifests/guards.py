@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, dig, of, selects, title
-from tidegate.manifests.pods import pods
+from tidegate.manifests.pods import Pod, pods
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Unit
 
 _SIDECAR = "sidecar.istio.io/inject"
 _SIDECAR_METRICS = 15020
+_FOUND_BY = {"scrape": "true", "path": "/metrics"}
 
 
 def check_guards(rendered: Rendered[Unit]) -> Iterator[Finding]:
@@ -21,6 +22,10 @@ def check_guards(rendered: Rendered[Unit]) -> Iterator[Finding]:
     peers = of(objects, "PeerAuthentication")
     if any(dig(one, "spec", "mtls", "mode") == "STRICT" for one in peers):
         yield from _check_scrape(objects, file)
+        yield from _check_mode(objects, file)
+        for pod in (pod for one in of(objects, "Deployment") for pod in pods(one)):
+            if pod.labels.get(_SIDECAR) == "true":
+                yield from _check_annotations(pod, file)
 
 
 def _check_sidecar(one: Object, objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
@@ -37,6 +42,36 @@ def _check_sidecar(one: Object, objects: tuple[Object, ...], file: str) -> Itera
             "no such pod",
             "list base/components/mesh",
         )
+
+
+def _check_annotations(one: Pod, file: str) -> Iterator[Finding]:
+    """The sidecar finds the engine's metrics by these annotations and merges them with its own."""
+    names = (*_FOUND_BY, "port")
+    found = {name: dig(one.metadata, "annotations", f"prometheus.io/{name}") for name in names}
+    opened = {str(p.get("containerPort")) for c in one.containers for p in c.get("ports") or []}
+    if not _FOUND_BY.items() <= found.items() or found["port"] not in opened:
+        yield Finding(
+            file,
+            title(one.owner),
+            "metrics that the sidecar does not find",
+            "prometheus.io/scrape, path and port in the pod's annotations, of a port that it opens",
+            ", ".join(f"{name} {value}" for name, value in found.items()),
+            "restore base/components/mesh/patch-deployment.yaml",
+        )
+
+
+def _check_mode(objects: tuple[Object, ...], file: str) -> Iterator[Finding]:
+    for one in of(objects, "DestinationRule"):
+        mode = dig(one, "spec", "trafficPolicy", "tls", "mode")
+        if mode not in {None, "ISTIO_MUTUAL"}:  # none is mutual too where it is demanded
+            yield Finding(
+                file,
+                title(one),
+                "comes without the certificate that is demanded",
+                "trafficPolicy.tls.mode ISTIO_MUTUAL",
+                str(mode),
+                "restore base/components/mesh/destinationrule.yaml",
+            )
 
 
 def _check_scrape(objects: tuple[Object, ...], file: str) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from tidegate.manifests.pods import pods
 
 # Cloud metadata services answer here, and hand out the node's credentials.
 _METADATA = ip_address("169.254.169.254")
+_NAMESPACE = "kubernetes.io/metadata.name"
+_LOOKUP_PORT = 53
 
 
 def check_network(objects: Iterable[Object], file: str) -> list[Finding]:
@@ -17,6 +19,7 @@ def check_network(objects: Iterable[Object], file: str) -> list[Finding]:
     policies = of(objects, "NetworkPolicy")
     return [
         *_check_servers(objects, policies, file),
+        *_check_lookup(objects, policies, file),
         *(fault for one in policies for fault in _check_peers(one, file)),
     ]
 
@@ -41,6 +44,37 @@ def _check_servers(
                 ", ".join(sorted(closed)) or "none",
                 "restore base/engine/networkpolicy.yaml or its selector",
             )
+
+
+def _check_lookup(
+    objects: Iterable[Object], policies: list[Object], file: str
+) -> Iterator[Finding]:
+    """A pod that is closed outwards still has to ask the cluster's DNS for names."""
+    for pod in (pod for one in of(objects, "Deployment", "StatefulSet") for pod in pods(one)):
+        allowed = {
+            port.get("protocol", "TCP")
+            for policy in policies
+            if selects(policy["spec"].get("podSelector") or {}, pod.labels)
+            for rule in policy["spec"].get("egress") or []
+            if any(map(_is_lookup, rule.get("to") or []))
+            for port in rule.get("ports") or []
+            if port.get("port") == _LOOKUP_PORT
+        }
+        if policies and not {"TCP", "UDP"} <= allowed:
+            yield Finding(
+                file,
+                title(pod.owner),
+                "cannot look names up",
+                "egress to k8s-app kube-dns in kube-system on port 53, TCP and UDP",
+                ", ".join(sorted(allowed)) or "none",
+                "restore base/engine/networkpolicy.yaml",
+            )
+
+
+def _is_lookup(peer: Object) -> bool:
+    spaces = peer.get("namespaceSelector")
+    there = spaces is not None and selects(spaces, {_NAMESPACE: "kube-system"})
+    return there and selects(peer.get("podSelector") or {}, {"k8s-app": "kube-dns"})
 
 
 def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
@@ -78,8 +112,9 @@ def _check_peers(policy: Object, file: str) -> Iterator[Finding]:
 
 
 def _is_named(peer: Object) -> bool:
-    """Whether a peer is somebody: an empty selector of namespaces is anybody."""
-    return bool(peer) and peer.get("namespaceSelector") != {}
+    """Whether a peer is somebody: a selector of namespaces that demands nothing is anybody."""
+    spaces = peer.get("namespaceSelector")
+    return bool(peer) and (spaces is None or any(spaces.values()))
 
 
 def _reaches_metadata(peer: Object) -> bool:

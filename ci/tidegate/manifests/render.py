@@ -15,7 +15,8 @@ from tidegate.machine_yaml import read_all
 from tidegate.manifests.graph import fingerprints
 from tidegate.manifests.units import Source
 
-RENDER_TIMEOUT_SECONDS = 30
+# A folder takes half a second alone; beside other work on few cores it may wait for a minute.
+RENDER_TIMEOUT_SECONDS = 180
 _PARALLEL = 4
 
 

@@ -17,13 +17,14 @@ def check_scaling(rendered: Rendered[Unit]) -> Iterator[Finding]:
     for scaler in of(rendered.objects, "ScaledObject"):
         reference = scaler["spec"]["scaleTargetRef"]
         name = f"{reference.get('kind', 'Deployment')}/{reference['name']}"
-        if name not in targets:
+        version = reference.get("apiVersion", "apps/v1")
+        if name not in targets or targets[name].get("apiVersion", version) != version:
             yield Finding(
                 file,
                 title(scaler),
                 "scales nothing",
                 f"one of {', '.join(targets) or 'no workload'}",
-                name,
+                name if name not in targets else f"{name} of {version}",
                 "correct scaleTargetRef",
             )
         yield from _check_triggers(scaler, file)
@@ -53,8 +54,8 @@ def _check_triggers(scaler: Object, file: str) -> Iterator[Finding]:
     spec = scaler["spec"]
     most = spec.get("maxReplicaCount", 100)
     for trigger in spec.get("triggers") or []:
-        wanted = trigger["metadata"].get("desiredReplicas", "0")
-        if int(wanted) > most:
+        wanted = str(trigger["metadata"].get("desiredReplicas", "0"))
+        if wanted.isdecimal() and int(wanted) > most:  # no number has a finding of its own
             yield Finding(
                 file,
                 f"{title(scaler)}/{trigger.get('name', trigger['type'])}",

@@ -7,6 +7,7 @@ from tidegate.manifests.objects import Object, dig, of, selects, title
 from tidegate.manifests.pods import Pod, pods
 
 ZONE = "topology.kubernetes.io/zone"
+SERVICE = "app.kubernetes.io/name"
 
 
 def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
@@ -16,6 +17,7 @@ def check_workloads(objects: Iterable[Object], file: str) -> list[Finding]:
     return [
         *(fault for one in servers for fault in _check_eviction(one, objects, file)),
         *(fault for one in servers for fault in _check_spread(one, file)),
+        *(fault for one in servers for fault in _check_apart(one, file)),
         *_check_claims(objects, file),
     ]
 
@@ -69,6 +71,31 @@ def _check_spread(server: Pod, file: str) -> Iterator[Finding]:
             f"no {', '.join(lacks)}",
             "restore base/engine/patch-placement.yaml",
         )
+
+
+def _check_apart(server: Pod, file: str) -> Iterator[Finding]:
+    """What is spread, and what keeps apart, are the replicas of this very service."""
+    terms = dig(server.spec, "affinity", "podAntiAffinity") or {}
+    weighed = terms.get("preferredDuringSchedulingIgnoredDuringExecution") or []
+    selectors = [
+        one.get("labelSelector") or {}
+        for one in (
+            *(server.spec.get("topologySpreadConstraints") or []),
+            *(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or []),
+            *(one["podAffinityTerm"] for one in weighed),
+        )
+    ]
+    for selector in selectors:
+        named = dig(selector, "matchLabels", SERVICE)
+        if not named or not selects(selector, server.labels):
+            yield Finding(
+                file,
+                title(server.owner),
+                "keeps apart from other pods than its own",
+                f"a labelSelector with {SERVICE} and labels that the pods have",
+                str(selector),
+                "restore base/engine/patch-placement.yaml",
+            )
 
 
 def _check_claims(objects: Iterable[Object], file: str) -> Iterator[Finding]:

@@ -125,18 +125,19 @@ def reference(root: Path) -> str:
 
 def _table() -> Iterator[str]:
     """Which known mistake is caught by which check, elsewhere or not at all."""
-    yield from ("## Known mistakes", "", "| Row | Mistake | Caught by |", "|---|---|---|")
+    yield from ("## Known mistakes", "")
+    yield from ("| Row | Mistake | Caught by | Not seen in files |", "|---|---|---|---|")
     by_row: dict[str, list[str]] = {}
     for code, check in registry().items():
         for row in check.covers:
             by_row.setdefault(row, []).append(code)
     for one in rows():
         caught = ", ".join(by_row.get(one["row"], [])) or one["elsewhere"]
-        yield f"| {one['row']} | {one['mistake']} | {caught} |"
+        yield f"| {one['row']} | {one['mistake']} | {caught} | {one.get('beyond', '')} |"
 
 
 def rows() -> list[dict[str, str]]:
-    """The rows of the lists: `row`, `mistake`, and where no check sees it, `elsewhere`."""
+    """The rows of the lists; `elsewhere` where no check sees one, `beyond` for what one leaves."""
     file = files("tidegate").joinpath("policy/data/known-mistakes.yaml")
     listed: list[dict[str, str]] = next(read_all(file.read_text(encoding="utf-8")))
     return listed

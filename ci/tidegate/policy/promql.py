@@ -54,12 +54,17 @@ def check_queries(scope: Scope) -> Iterator[Finding]:
         yield from _check_aggregation(scope, query, found)
 
 
+def selectors(query: Query) -> list[promql.VectorSelector]:
+    """What a query selects; nothing where it does not parse."""
+    try:
+        return _walk(promql.parse(query.text)).selectors
+    except ValueError:
+        return []
+
+
 def selected(query: Query) -> set[str]:
     """The metric names of a query; none of one that does not parse."""
-    try:
-        return {one.name for one in _walk(promql.parse(query.text)).selectors if one.name}
-    except ValueError:
-        return set()
+    return {one.name for one in selectors(query) if one.name}
 
 
 def _walk(tree: promql.Expr) -> _Found:

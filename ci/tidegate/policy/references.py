@@ -135,24 +135,32 @@ def _reference(
 
 def _of_pod(pod: Pod) -> Iterator[tuple[str, str]]:
     """What a pod needs before it can start."""
-    spec = pod.spec
-    if account := spec.get("serviceAccountName"):
+    if account := pod.spec.get("serviceAccountName"):
         yield "ServiceAccount", account
-    for volume in spec.get("volumes") or []:
-        if name := dig(volume, "persistentVolumeClaim", "claimName"):
-            yield "PersistentVolumeClaim", name
-        for key, kind, field in (
-            ("configMap", "ConfigMap", "name"),
-            ("secret", "Secret", "secretName"),
-        ):
-            if (name := dig(volume, key, field)) and not dig(volume, key, "optional"):
-                yield kind, name
+    if not (priority := pod.spec.get("priorityClassName", "system-")).startswith("system-"):
+        yield "PriorityClass", priority
+    for volume in pod.spec.get("volumes") or []:
+        yield from _of_volume(volume)
     for container in pod.containers:
         for variable in container.get("env") or []:
             source = variable.get("valueFrom") or {}
             for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
                 if (name := dig(source, key, "name")) and not dig(source, key, "optional"):
                     yield kind, name
+
+
+def _of_volume(volume: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is mounted; a source without a name is an empty one, which nothing has."""
+    for key, (kind, field) in _SOURCES.items():
+        if key in volume and not dig(volume, key, "optional"):
+            yield kind, dig(volume, key, field) or f"none in volume {volume['name']}"
+
+
+_SOURCES = {
+    "configMap": ("ConfigMap", "name"),
+    "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"),
+    "secret": ("Secret", "secretName"),
+}
 
 
 def _hosts(one: Object) -> Iterator[str]:

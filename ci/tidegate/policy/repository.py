@@ -10,11 +10,16 @@ from tidegate.findings import Finding
 from tidegate.manifests.checks import Manifests, check_manifests, read_manifests
 from tidegate.manifests.units import Unit
 from tidegate.policy.admission import Policy, check_admission, read_policies
+from tidegate.policy.analyses import check_analyses
 from tidegate.policy.delivery import check_delivery
 from tidegate.policy.engines import check_engines
+from tidegate.policy.envoy import check_envoy
 from tidegate.policy.exceptions import accept, check_labels, read_exceptions
+from tidegate.policy.forms import check_forms
 from tidegate.policy.gateways import check_gateways
+from tidegate.policy.identity import check_identity
 from tidegate.policy.objectives import check_objectives
+from tidegate.policy.peers import check_peers
 from tidegate.policy.pipelines import check_pipelines
 from tidegate.policy.promql import check_queries, is_shared, selected
 from tidegate.policy.queries import find_queries, rules
@@ -22,19 +27,27 @@ from tidegate.policy.references import check_references
 from tidegate.policy.scaling import check_scaling
 from tidegate.policy.schemas import MALFORMED, check_schemas
 from tidegate.policy.scope import Scope
+from tidegate.policy.scrapes import check_scrapes
 from tidegate.policy.traffic import check_traffic
+from tidegate.policy.triggers import check_triggers
 from tidegate.policy.values import check_values
 from tidegate.policy.workloads import check_workloads
 
 # What one scope's objects show on their own, once each has the form of its kind.
 CHECKS: list[Callable[[Scope], Iterator[Finding]]] = [
     check_values,
+    check_forms,
     check_queries,
+    check_scrapes,
     check_workloads,
     check_engines,
     check_scaling,
+    check_triggers,
     check_traffic,
+    check_identity,
+    check_envoy,
     check_delivery,
+    check_analyses,
 ]
 
 
@@ -113,6 +126,7 @@ def check_together(scopes: list[Scope]) -> list[Finding]:
     return [
         *check_references(scopes),
         *check_gateways(scopes),
+        *check_peers(scopes),
         *_check_shared_metrics(scopes),
     ]
 

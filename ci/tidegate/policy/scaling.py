@@ -10,10 +10,6 @@ from tidegate.manifests.objects import Object, dig, title
 from tidegate.manifests.pods import pods
 from tidegate.policy.scope import SERVERS, Scope
 
-_NEEDED = {
-    "cron": ("timezone", "start", "end", "desiredReplicas"),
-    "prometheus": ("serverAddress", "query", "threshold"),
-}
 _WORD = re.compile(r"\b[a-zA-Z_]\w*")
 # What a formula may call, from KEDA's expression language.
 _FUNCTIONS = {
@@ -35,48 +31,9 @@ _FUNCTIONS |= {"and", "or", "not", "true", "false", "nil", "int", "float"}
 def check_scaling(scope: Scope) -> Iterator[Finding]:
     """Findings of a scope's scalers and the workloads that they scale."""
     for one in scope.of("ScaledObject"):
-        for check in (_check_triggers, _check_fallback, _check_formula, _check_bounds):
+        for check in (_check_fallback, _check_formula, _check_bounds):
             yield from check(scope, one)
     yield from _check_targets(scope)
-
-
-def _check_triggers(scope: Scope, one: Object) -> Iterator[Finding]:
-    for trigger in dig(one, "spec", "triggers") or []:
-        kind, metadata = trigger.get("type"), trigger.get("metadata") or {}
-        where = f"{title(one)}/{trigger.get('name', kind)}"
-        missing = [key for key in _NEEDED.get(kind, ()) if not metadata.get(key)]
-        if missing:
-            yield scope.fault(
-                where,
-                "trigger lacks a setting",
-                wanted=", ".join(_NEEDED[kind]),
-                found=f"no {', '.join(missing)}",
-                next_step="add it",
-            )
-        if "metricName" in metadata:
-            yield scope.fault(
-                where,
-                "setting that KEDA removed",
-                wanted="the trigger's own name",
-                found=f"metricName {metadata['metricName']}",
-                next_step="drop metricName; it is gone since 2.12",
-            )
-        if kind == "prometheus" and metadata.get("ignoreNullValues") != "false":
-            yield scope.fault(
-                where,
-                "no data counts as no load",
-                wanted='ignoreNullValues: "false"',
-                found=metadata.get("ignoreNullValues", "the default, true"),
-                next_step="set it, so that a monitoring outage falls back instead of scaling down",
-            )
-        if kind == "predictkube":
-            yield scope.fault(
-                where,
-                "scaler calls an outside service",
-                wanted="prometheus or cron",
-                found=kind,
-                next_step="scale on what the cluster itself knows",
-            )
 
 
 def _check_fallback(scope: Scope, one: Object) -> Iterator[Finding]:
@@ -131,6 +88,15 @@ def _check_bounds(scope: Scope, one: Object) -> Iterator[Finding]:
             wanted="minReplicaCount <= fallback.replicas <= maxReplicaCount",
             found=f"{least}, {fallback}, {most}",
             next_step="correct the one that is wrong",
+        )
+    unsaid = [key for key in ("minReplicaCount", "maxReplicaCount") if key not in spec]
+    if unsaid:
+        yield scope.fault(
+            title(one),
+            "bounds are left to KEDA",
+            wanted="minReplicaCount and maxReplicaCount",
+            found=f"no {', '.join(unsaid)}",
+            next_step="say both: KEDA takes 0 and 100",
         )
     idle = spec.get("idleReplicaCount")
     if least > 0 and idle is None and "cooldownPeriod" in spec:

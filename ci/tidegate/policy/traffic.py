@@ -8,7 +8,7 @@ from tidegate.findings import Finding
 from tidegate.manifests.objects import Object, dig, title
 from tidegate.policy.scope import Scope, environment, namespace, server_pods
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
+DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
 _DEPRECATED = {
     "mirrorPercent": "mirrorPercentage.value",
     "mirror_percent": "mirrorPercentage.value",
@@ -55,7 +55,7 @@ def _words(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 def seconds(duration: str) -> float:
     """A duration such as 1m30s in seconds; 0 for one that is none."""
-    match = _DURATION.fullmatch(duration)
+    match = DURATION.fullmatch(duration)
     if match is None:
         return 0.0
     hours, minutes, rest, milli = (float(part or 0) for part in match.groups())

@@ -28,6 +28,7 @@ _NUMBERS = {
     "timeoutSeconds": (1, None),
 }
 _WORDS = {
+    "fsGroupChangePolicy": {"Always", "OnRootMismatch"},
     "effect": {"NoSchedule", "PreferNoSchedule", "NoExecute"},
     "imagePullPolicy": {"Always", "IfNotPresent", "Never"},
     "medium": {"", "Memory", "HugePages"},

@@ -20,9 +20,44 @@ def policy(
     return thing("NetworkPolicy", {"podSelector": selector, "policyTypes": types or BOTH} | rules)
 
 
+NAMES = "cannot look names up"
+DNS = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+}
+
+
 def whats(*objects: dict[str, Any]) -> list[str]:
-    """The faults of some objects."""
-    return [finding.what for finding in check_network(objects, "file")]
+    """The faults of some objects, but that they cannot look names up."""
+    return [one.what for one in check_network(objects, "file") if one.what != NAMES]
+
+
+@pytest.mark.parametrize(
+    ("peer", "ports", "found"),
+    [
+        (DNS, [("UDP", 53), ("TCP", 53)], True),
+        (DNS, [("UDP", 53), (None, 53)], True),
+        ({**DNS, "podSelector": {}}, [("UDP", 53), ("TCP", 53)], True),
+        (DNS, [("UDP", 53)], False),
+        (DNS, [("UDP", 54), ("TCP", 54)], False),
+        (
+            {**DNS, "podSelector": {"matchLabels": {"k8s-app": "x"}}},
+            [("UDP", 53), ("TCP", 53)],
+            False,
+        ),
+        ({"podSelector": DNS["podSelector"]}, [("UDP", 53), ("TCP", 53)], False),
+    ],
+)
+def test_a_closed_server_can_look_names_up(
+    *, peer: dict[str, Any], ports: list[tuple[str | None, int]], found: bool
+) -> None:
+    """Over both protocols, at the pods that answer; TCP is what Kubernetes takes for none."""
+    rule = [{"port": port} | ({"protocol": name} if name else {}) for name, port in ports]
+    one = policy({"matchLabels": LABELS}, egress=[{"to": [peer], "ports": rule}])
+
+    told = [finding.what for finding in check_network([SERVER, one], "file")]
+
+    assert told == ([] if found else [NAMES])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.manifests.samples import release, unit
 
 from tidegate.findings import Finding
-from tidegate.manifests.checks import check_repository
+from tidegate.manifests.checks import check_manifests, read_manifests
 from tidegate.manifests.golden import check_golden, golden_file, update_golden
 from tidegate.manifests.release import with_components
 from tidegate.manifests.render import Rendered
@@ -20,6 +20,11 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def check_repository(root: Path) -> list[Finding]:
+    """What the manifests alone show, without the policies."""
+    return check_manifests(read_manifests(root))
 
 
 def without_room(root: Path) -> list[tuple[str, str]]:

@@ -170,7 +170,7 @@ def alert(**changed: object) -> Object:
     """A sound alert of the unit, but for what is given."""
     labels = {"namespace": "llm-dev", "service": "generator", "severity": "warning"}
     annotations = {"summary": "Wait.", "runbook": "docs/runbooks/requests-waiting.md"}
-    sound = {"alert": "RequestsWaiting", "labels": labels, "annotations": annotations}
+    sound = {"alert": "RequestsWaiting", "for": "5m", "labels": labels, "annotations": annotations}
     return {key: value for key, value in (sound | changed).items() if value is not None}
 
 

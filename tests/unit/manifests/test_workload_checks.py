@@ -10,11 +10,14 @@ from tidegate.manifests.render import Rendered
 from tidegate.manifests.scaling import check_scaling
 from tidegate.manifests.workloads import check_workloads
 
-LABELS = {"app": "generator"}
+LABELS = {"app.kubernetes.io/name": "generator"}
+OWN = {"labelSelector": {"matchLabels": LABELS}}
+APART = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 SOUND: dict[str, Any] = {
     "priorityClassName": "llm-dev.serving",
-    "topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone"}],
-    "affinity": {"podAntiAffinity": {"preferred": []}},
+    "topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone", **OWN}],
+    "affinity": {"podAntiAffinity": {PREFERRED: [{"weight": 1, "podAffinityTerm": OWN}]}},
 }
 BUDGET = {
     "maxUnavailable": 1,
@@ -98,7 +101,8 @@ def test_replicas_do_not_share_a_fate(lost: tuple[str, ...]) -> None:
 def test_a_claim_is_rendered_by_the_unit_that_mounts_it(kind: str) -> None:
     """Whatever kind of object owns the pod."""
     volume = {"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}
-    template = {"metadata": {}, "spec": SOUND | {"volumes": [volume, {"name": "tmp"}]}}
+    pod = SOUND | {"volumes": [volume, {"name": "tmp"}]}
+    template = {"metadata": {"labels": LABELS}, "spec": pod}
     spec: dict[str, Any] = {"template": template}
     owner = thing(kind, {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec)
     budget = thing("PodDisruptionBudget", BUDGET | {"selector": {}})
@@ -185,3 +189,24 @@ def test_a_replica_is_kept_longer_than_a_new_one_takes(
 
     wanted = "scales down faster than it can scale up"
     assert ([(wanted, found)] if found else []) == result
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [None, {}, {"matchLabels": {"app.kubernetes.io/name": "other"}}, {"matchLabels": {"a": "b"}}],
+)
+@pytest.mark.parametrize("place", ["spread", APART, PREFERRED])
+def test_what_keeps_replicas_apart_selects_them(
+    place: str, selector: dict[str, Any] | None
+) -> None:
+    """A term that selects other pods, or every pod, keeps nothing apart that should be."""
+    term = {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": selector}
+    spread = [term] if place == "spread" else SOUND["topologySpreadConstraints"]
+    terms = {APART: [term], PREFERRED: [{"weight": 1, "podAffinityTerm": term}]}
+    affinity = {"podAntiAffinity": {place: terms[place]} if place in terms else {"x": []}}
+
+    pod = SOUND | {"topologySpreadConstraints": spread, "affinity": affinity}
+    budget = thing("PodDisruptionBudget", BUDGET)
+
+    told = workload_faults(server(pod), budget)
+    assert told == [("keeps apart from other pods than its own", str(selector or {}))]
