@@ -6,7 +6,6 @@ network is not what is measured. `--only NAME` measures a part and keeps the res
 """
 
 import argparse
-import json
 import math
 import os
 import platform
@@ -23,11 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from tests.bench import gates, others, twins
+from tests.bench import gates, others, pipeline, twins
 from tests.bench.figures import Figures
 from tests.bench.mutations import COUNT, SEED, mutations
-
-from tidegate.ci.steps import Need, affected, named
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
@@ -101,25 +98,6 @@ def check() -> Figures:
         ("tidegate check, warm, processor time", worked, "s", total),
         *((f"{name}, processor time", took, "s", math.inf) for name, took in work),
     ]
-
-
-def pipeline() -> Figures:
-    """What a pull request waits for with `tidegate ci`, by what it changes, and each command."""
-    changes = {
-        "a document": ("docs/how-to/README.md",),
-        "one overlay": ("overlays/dev/generator/kustomization.yaml",),
-        "code": ("ci/tidegate/findings.py",),
-    }
-    figures: Figures = []
-    for what, files in changes.items():
-        steps = [n for n, _, c in named() if affected(c, files) and Need.DOCKER not in c.needs]
-        only = [word for name in steps for word in ("--only", name)]
-        seconds = timed([TIDEGATE, "ci", *only, "--results", str(ROOT / ".lab" / "bench")], 1)
-        figures.append(
-            (f"tidegate ci, {what} changed", seconds, "s", 180 if what == "code" else 60)
-        )
-    done = json.loads((ROOT / ".lab" / "bench" / "results.json").read_text())
-    return figures + [(f"tidegate ci, {one['name']}", one["seconds"], "s", 180) for one in done]
 
 
 def missed_mutations() -> Figures:
@@ -199,7 +177,7 @@ def fleet() -> Figures:
 
 PARTS: dict[str, Callable[[], Figures]] = {
     "check": check,
-    "pipeline": pipeline,
+    "pipeline": pipeline.pipeline,
     "mutations": missed_mutations,
     "demo-warm": demo_warm,
     "commands": commands,

@@ -1,47 +1,22 @@
 """One fault a file in tests/fixtures: invalid ones give their finding, valid ones give none.
 
-A fixture is one change to this repository: `file` with `replace` and `with`, or `write` for its
-whole content, or `remove`. An invalid one names the `finding` that must appear and its `code`, and
-under `also` what follows from the fault; a golden file that is no longer right always may.
+An invalid fixture names the `finding` that must appear and its `code`, and under `also` what
+follows from the fault; a golden file that is no longer right always may.
 """
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 from tests.conftest import ROOT, Cli
-
-FIXTURES = ROOT / "tests" / "fixtures"
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A fixture as data."""
-    data: dict[str, Any] = YAML(typ="safe").load(path.read_text())
-    return data
-
-
-def apply(change: dict[str, Any], root: Path) -> None:
-    """Make the fixture's one change in a repository."""
-    path = root / change["file"]
-    if change.get("remove"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    elif "write" in change:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(change["write"])
-    elif "copy" in change:
-        shutil.copytree(root / change["copy"], path)
-    else:
-        text = path.read_text()
-        assert change["replace"] in text, "the fixture would change nothing"
-        path.write_text(text.replace(change["replace"], change["with"], 1))
+from tests.unit.fixture_files import apply, files, read
 
 
 def named(kind: str) -> list[Any]:
-    """The fixtures of a folder as parameters, so that a new file is a new test."""
-    return [pytest.param(path, id=path.stem) for path in sorted((FIXTURES / kind).glob("*.yaml"))]
+    """The fixtures of a folder as parameters."""
+    return [pytest.param(path, id=path.stem) for path in files(kind)]
 
 
 @pytest.mark.parametrize("path", named("invalid"))

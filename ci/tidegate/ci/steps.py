@@ -54,7 +54,17 @@ class Step:
 PYTHON = ("*.py", "pyproject.toml", "requirements/*")
 IMAGE = ("ci/images/*", "requirements/engine.txt")
 # Tests that hold the repository's own files to its rules; the others bring their own.
-REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/unit/test_fixtures.py")
+REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/test_fixtures_apply.py")
+# Each check of the repository, seen to find its fault in a copy of the repository.
+FIXTURE_TESTS = "tests/unit/test_fixtures.py"
+# Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file, and documents: the checks
+# judge those themselves, and that each fixture still finds what it changes is a repository test.
+FIXTURES = (
+    *(*PYTHON, "base/*", "ci/*", "clusters/*", "exceptions/*", "models/*", "policies/*"),
+    *("overlays/*.json", "overlays/signers.yaml", "overlays/*/policy.yaml", "overlays/examples/*"),
+    *("overlays/*/environment/*", "overlays/*/namespace/*", "overlays/*/profile/*"),
+    *("tests/fixtures/invalid/*", "tests/fixtures/valid/*"),
+)
 DOCUMENT_TESTS = ("tests/lab/test_readme.py", "-k", "link")
 ENGINE = "tidegate-engine:ci"
 # Relative to the linter's own module, and named: a container has no .git to find them by.
@@ -99,14 +109,15 @@ STEPS = (
         "Every test that needs no cluster, the real engines of the lab included.",
         (
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
+            Command("fixtures", (*PYTEST, "-n", "2", FIXTURE_TESTS), FIXTURES),
             Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
             Command(
                 "unit",
                 (
                     *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
-                    *(word for test in REPOSITORY_TESTS for word in ("--ignore", test)),
+                    *(f"--ignore={test}" for test in (*REPOSITORY_TESTS, FIXTURE_TESTS)),
                 ),
-                (*PYTHON, "*.go", "tools/*"),
+                (*PYTHON, "tools/*"),
             ),
             Command(
                 "engines",

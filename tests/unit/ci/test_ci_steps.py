@@ -3,14 +3,18 @@
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 import typer
 from tests.conftest import ROOT
+from tests.unit.fixture_files import files as fixture_files
+from tests.unit.fixture_files import read
 
-from tidegate.ci.steps import STEPS, WORKFLOWS, affected, named
+from tidegate.ci.steps import STEPS, WORKFLOWS, Command, affected, named
 from tidegate.cli.app import app
+from tidegate.promotion.git import Repository
 
 NEEDED_ELSEWHERE = {"docker", "trivy"}
 
@@ -62,9 +66,32 @@ def test_every_workflow_is_linted() -> None:
 @pytest.mark.parametrize("pattern", sorted({p for _, _, c in named() for p in c.reads}))
 def test_every_pattern_matches_a_file(pattern: str) -> None:
     """A pattern that matches nothing would keep its command from ever running."""
-    folder = ROOT / pattern.rpartition("/")[0]
+    command = Command("one", ("true",), (pattern,))
 
-    assert any(folder.rglob(pattern.rpartition("/")[2]))
+    assert affected(command, tracked())
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """The repository's own files."""
+    return tuple(Repository(ROOT).run("ls-files", "-z").split("\0"))
+
+
+# What a change of these can break, the checks or the other tests of the repository see at once.
+SEEN_ELSEWHERE = re.compile(
+    r"\.ci/|\.github/|docs/|tests/golden/|overlays/\w+/(generator|reranker|retriever|translator)/"
+)
+
+
+@pytest.mark.parametrize("kind", ["invalid", "valid"])
+def test_a_fixture_runs_again_where_it_changes_or_what_it_changes(kind: str) -> None:
+    """All of them do, whichever it is."""
+    for path in fixture_files(kind):
+        changed = read(path)["file"]
+        found = changed if Path(changed).suffix else f"{changed}/kustomization.yaml"
+
+        assert "test/fixtures" in runs(str(path.relative_to(ROOT)))
+        assert ("test/fixtures" in runs(found)) is not bool(SEEN_ELSEWHERE.match(found)), path
 
 
 def test_a_change_of_documents_costs_seconds() -> None:
@@ -88,7 +115,7 @@ def test_a_change_of_code_runs_every_test_and_no_image() -> None:
     """What the gates are made of runs on a real engine too."""
     found = runs("ci/tidegate/promotion/git.py")
 
-    assert {"lint/types", "test/unit", "test/engines"} <= found
+    assert {"lint/types", "test/fixtures", "test/unit", "test/engines"} <= found
     assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
 
 
