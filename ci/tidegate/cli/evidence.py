@@ -26,13 +26,14 @@ from tidegate.evidence.kinds import Approval, utc_text
 from tidegate.evidence.models import attach_model_signature
 from tidegate.evidence.proof import Search, prove, show
 from tidegate.evidence.referrers import pull, push
+from tidegate.evidence.provenance import provenance
 from tidegate.evidence.signing import make_key
 from tidegate.evidence.statement import attach
 from tidegate.findings import cannot_check, refuse
 from tidegate.lab.paths import Lab
 from tidegate.manifests.release import Release
 from tidegate.manifests.units import read_unit
-from tidegate.oci import Layout, short
+from tidegate.oci import Layout, Reference, short
 from tidegate.promotion.git import Repository
 from tidegate.promotion.history import find_release, records
 
@@ -65,9 +66,14 @@ def _find(catalog: Catalog, name: str | None, named: Release | None) -> Release:
     return find_release(records(Repository(catalog.root)), name or "")
 
 
-def _search(
+def search_of(
     catalog: Catalog, store: Path | None, release: Release, environment: str | None
 ) -> Search:
+    """A release's evidence in a store, before the policy of an environment; the last if None.
+
+    Raises:
+        FindingsError: there is no such environment.
+    """
     name = environment or catalog.ordered_environments()[-1].metadata.name
     if name not in catalog.policies:
         raise refuse(
@@ -97,7 +103,7 @@ def show_command(
     """Show what a policy asks for, and the evidence that a release has for it."""
     catalog = load_valid(find_root(root or Path.cwd()))
     found = _find(catalog, release, release_of(engine, model_artifact))
-    search = _search(catalog, store, found, environment)
+    search = search_of(catalog, store, found, environment)
     rows = show(search)
     if json:
         print_json({"release": found.as_dict(), "for": search.environment, "evidence": rows})
@@ -154,7 +160,7 @@ def verify_command(
     """Say whether a release's evidence is enough for an environment; exit 1 with every reason."""
     catalog = load_valid(find_root(root or Path.cwd()))
     found = _find(catalog, release, release_of(engine, model_artifact))
-    search = _search(catalog, store, found, environment)
+    search = search_of(catalog, store, found, environment)
     proof = prove(search)
     if json:
         print_json([one.as_dict() for one in proof.attestations])
@@ -180,7 +186,7 @@ def key_command(
 @app.command("add")
 def add_command(
     kind: Annotated[EvidenceKind, typer.Argument(help="What the file is.")],
-    file: Annotated[Path, typer.Argument(help="The predicate as JSON.", exists=True)],
+    file: Annotated[Path, typer.Argument(help="The predicate as JSON.")],
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,
     signer: SignerUri = None,
@@ -208,7 +214,7 @@ def add_command(
 def _predicate(file: Path) -> dict[str, Any]:
     try:
         data = json_module.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         data = str(error)
     if not isinstance(data, dict):
         raise cannot_check(
@@ -220,6 +226,42 @@ def _predicate(file: Path) -> dict[str, Any]:
             next_step="name the predicate as its tool wrote it",
         )
     return data
+
+
+@app.command("provenance")
+def provenance_command(
+    base: Annotated[str, typer.Option(help="The base image as name:tag@sha256:<64 hex>.")],
+    builder: Annotated[str, typer.Option(help="Who built the engine, as a URI.")],
+    engine: EngineOption = None,
+    model_artifact: ArtifactOption = None,
+    signer: SignerUri = None,
+    public_key: PublicKey = None,
+    root: Root = None,
+    store: Store = None,
+) -> None:
+    """Sign that this commit and a base image are what the engine was built from just now."""
+    folder = find_root(root or Path.cwd())
+    release = _find(load_valid(folder), None, release_of(engine, model_artifact))
+    repository = Repository(folder)
+    repository.require_clean()
+    source, commit = repository.place(), repository.run("rev-parse", "HEAD").strip()
+    said = provenance(source, commit, _by_digest(base), builder, datetime.now(UTC))
+    layout, signs = Layout(store_of(folder, store)), signer_of(folder, signer, public_key)
+    console.print(attach(layout, release, EvidenceKind.PROVENANCE, said, signs), soft_wrap=True)
+
+
+def _by_digest(base: str) -> Reference:
+    try:
+        return Reference.parse(base)
+    except ValueError as error:
+        raise refuse(
+            "command line",
+            "--base",
+            "not by digest",
+            wanted="name:tag@sha256:<64 hex>",
+            found=str(error),
+            next_step="name what `tidegate images show` prints",
+        ) from None
 
 
 @app.command("approve")

@@ -1,6 +1,7 @@
 """The commands on what comes from outside: images, and what a scanner says of ours."""
 
 import datetime as dt
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from tidegate.supply.scan import (
     judge,
     read_report,
 )
+from tidegate.supply.vulns import predicate
 
 images = typer.Typer(help="The images of others: the only list of them.", no_args_is_help=True)
 
@@ -83,6 +85,10 @@ def scan(
     output: Annotated[
         Path | None, typer.Option(help="Write the verdict as JSON to this file.")
     ] = None,
+    statement: Annotated[
+        Path | None,
+        typer.Option(help="Write what was found as `tidegate evidence add scan` takes it."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Judge a scanner's report by ci/images/scan-policy.yaml.
@@ -101,4 +107,6 @@ def scan(
         raise FindingsError(refused)
     if doubts:
         raise CouldNotCheckError(doubts)
+    if statement:
+        statement.write_text(json.dumps(predicate(found, scanner)), encoding="utf-8")
     sys.stdout.write(f"{found.artifact_name}: nothing that the policy refuses\n")

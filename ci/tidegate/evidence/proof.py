@@ -165,6 +165,14 @@ def _age_faults(one: Attestation, wanted: Requirement, now: datetime) -> Iterato
         )
 
 
+def of_running(policy: Policy) -> Policy:
+    """The policy for a release that is there: how old evidence may be was asked when it came."""
+    evidence = tuple(
+        wanted.model_copy(update={"max_age_hours": None}) for wanted in policy.spec.evidence
+    )
+    return policy.model_copy(update={"spec": policy.spec.model_copy(update={"evidence": evidence})})
+
+
 def prove(search: Search, named: str | None = None) -> Proof:
     """All that a policy asks for, or every reason why not.
 

@@ -35,8 +35,10 @@ RegistryConfig = Annotated[
 ]
 Artifact = Annotated[str, Doc("Model as name:tag@sha256:<64 hex>.")]
 Store = Annotated[dagger.Directory, Doc("The OCI layout with the model artifact and its evidence.")]
+Builder = Annotated[str, Doc("Who builds, as a URI; a promotion policy may name it.")]
 Tag = Annotated[str, Doc("Tag for people; the digest is what counts.")]
 Reason = Annotated[str, Doc("Why, for the commit.")]
+BUILDER = "https://tidegate.dev/release/v1"
 BOT = "Tidegate <tidegate@tidegate.invalid>"
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -175,25 +175,6 @@ def address(registry: str, tag: str) -> str:
     )
 
 
-def same(address: str, pushed: str, served: str) -> str:
-    """`name:tag@digest` of what was pushed.
-
-    Raises:
-        FindingsError: the registry serves another digest under the tag.
-    """
-    wanted, found = (one.rpartition("@")[2] for one in (pushed, served))
-    if wanted == found:
-        return f"{address}@{wanted}"
-    raise refuse(
-        address,
-        "digest",
-        "differs after the push",
-        wanted=wanted,
-        found=found,
-        next_step="somebody pushed the same tag, or the registry changes manifests: push again",
-    )
-
-
 def gates(model: str) -> list[str]:
     """The command that runs a model's gates on the service called `engine`."""
     return [TIDEGATE, "gate", "run", "--url", f"http://engine:{PORT}", "--model", model]

@@ -8,12 +8,14 @@ from dagger import Doc, dag, object_type
 
 from tidegate.ci.report import comment
 from tidegate.ci.steps import STEPS
-from tidegate.pipeline import containers
+from tidegate.pipeline import containers, refusals
 from tidegate.pipeline.arguments import (
     BOT,
+    BUILDER,
     ApiKey,
     Artifact,
     Author,
+    Builder,
     EvidenceKey,
     Git,
     Gpu,
@@ -32,6 +34,7 @@ from tidegate.pipeline.arguments import (
 from tidegate.pipeline.branches import Branch, run_all, table
 from tidegate.pipeline.containers import TIDEGATE, fresh
 from tidegate.pipeline.proofs import Proofs
+from tidegate.pipeline.statements import STORE, Candidate, promoted, stated
 
 
 @object_type
@@ -51,9 +54,9 @@ class Tidegate(Proofs):
         address = containers.address(self.registry, tag)
         await self._locked("vllm" if gpu else "python")
         image = (await self.build(gpu=gpu)).with_registry_auth(address, username, password)
-        pushed = await image.publish(address)
-        served = dag.container().with_registry_auth(address, username, password).from_(address)
-        return containers.same(address, pushed, await served.image_ref())
+        pushed = await refusals.pushed(image, address)
+        pulled = dag.container().with_registry_auth(address, username, password).from_(address)
+        return refusals.same(address, pushed, await refusals.served(pulled, address))
 
     @uncached
     async def sign(
@@ -124,20 +127,25 @@ class Tidegate(Proofs):
         tag: Tag = "main",
         gpu: Gpu = False,
         author: Author = BOT,
-    ) -> str:
-        """Publish, sign, gate, and put the release on the first environment, in this order."""
+        builder: Builder = BUILDER,
+    ) -> dagger.Directory:
+        """Publish, sign, prove and put a release on the first environment, in this order.
+
+        Returns the store with all evidence, for the promotions that follow, and promotion.json.
+        """
+        login = dag.container().with_registry_auth(model_artifact, username, password)
+        weights = login.from_(model_artifact).rootfs()
+        await self._require(weights, model_artifact, gpu=gpu)
         engine = await self.publish(username, password, tag=tag, gpu=gpu)
         await self.sign(engine, key, key_password, registry_config)
-        login = dag.container().with_registry_auth(model_artifact, username, password)
-        config = self.source.file(f"models/{model}/engine.yaml")
-        weights = login.from_(model_artifact).rootfs()
-        server = containers.server(login.from_(engine), weights, config, gpu=gpu)
-        pair = ["--engine", engine, "--model-artifact", model_artifact, "--store", "/store"]
+        base = await self._locked("vllm" if gpu else "python")
+        made = Candidate(engine, model_artifact, base, builder)
+        image, config = login.from_(engine), self.source.file(f"models/{model}/engine.yaml")
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
-        signing = containers.with_signer(toolbox, evidence_key)
-        bound = signing.with_directory("/store", store).with_service_binding("engine", server)
-        proven = fresh(bound).with_exec([*containers.gates(model), "--suite", "full", *pair])
-        return await proven.with_exec([*containers.first(service), *pair]).stdout()
+        signing = containers.with_signer(toolbox, evidence_key).with_directory(STORE, store)
+        proven = stated(signing, await self._reports(image), registry_config, made)
+        server = containers.server(image, weights, config, gpu=gpu)
+        return await promoted(proven, server, model, service, made).sync()
 
     @uncached
     async def verify_production(
@@ -148,13 +156,18 @@ class Tidegate(Proofs):
         *,
         unit: Annotated[str, Doc("<environment>/<service>.")] = "production/generator",
         api_key: ApiKey = None,
+        store: Annotated[
+            dagger.Directory | None, Doc("The OCI layout with the evidence of what runs.")
+        ] = None,
     ) -> str:
-        """Prove that the pods run what was promoted, and that the endpoint passes its gates."""
+        """Prove that the pods run what was promoted and proven, and that the endpoint passes."""
         toolbox = fresh(containers.with_git(await self._toolbox(), git, None, BOT))
         if api_key:
             toolbox = toolbox.with_secret_variable("TIDEGATE_API_KEY", api_key)
         asked = containers.with_pods(toolbox, kubeconfig)
         command = [TIDEGATE, "verify", unit, "--pods", containers.PODS, "--url", url]
+        if store:
+            asked, command = asked.with_directory(STORE, store), [*command, "--store", STORE]
         return await asked.with_exec(command).stdout()
 
     @uncached

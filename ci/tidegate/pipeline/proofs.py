@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import dagger
-from dagger import Doc, ReturnType
+from dagger import Doc, ReturnType, dag
 
-from tidegate.pipeline import containers
+from tidegate.pipeline import containers, refusals
 from tidegate.pipeline.arguments import BOT, CHAT, ApiKey, Git, Gpu, Source, cached, uncached
 from tidegate.pipeline.containers import TIDEGATE, fresh
 from tidegate.supply.images import Image, named, pinned
@@ -86,6 +86,17 @@ class Proofs:
         image = await self.build(gpu=gpu)
         return containers.trivy(await self._outside("trivy"), image.as_tarball())
 
+    async def _reports(self, image: dagger.Container) -> dagger.Directory:
+        """What a published image is made of, and what scanners know of it."""
+        held = containers.trivy(await self._outside("trivy"), image.as_tarball())
+        return containers.scanned(held).with_directory("/", containers.listed(held))
+
+    async def _require(self, weights: dagger.Directory, name: str, *, gpu: bool) -> None:
+        """Refuse what could not be served, before anything is built or published."""
+        if gpu:
+            await refusals.require_gpus(fresh(dag.container().from_(await self._outside("vllm"))))
+        await refusals.require_model(weights, name)
+
     @uncached
     async def sbom(self, *, gpu: Gpu = False) -> dagger.Directory:
         """What the engine image is made of, in CycloneDX and in SPDX."""
@@ -118,6 +129,7 @@ class Proofs:
         config = self.source.file(f"models/{model}/engine.yaml")
         toolbox = await self._toolbox()
         served = weights or containers.trained(toolbox, CHAT)
+        await self._require(served, "--weights", gpu=gpu)
         service = containers.server(await self.build(gpu=gpu), served, config, gpu=gpu)
         toolbox = fresh(toolbox.with_service_binding("engine", service))
         command = [*containers.gates(model), "--markdown", "/gates.md"]

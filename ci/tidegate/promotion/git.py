@@ -91,6 +91,16 @@ class Repository:
             self.path, "git", what, wanted="success", found=str(error), next_step=next_step
         )
 
+    def place(self) -> str:
+        """Where origin is, without credentials; raises CouldNotCheckError where there is none."""
+        try:
+            url = self.run("remote", "get-url", REMOTE).strip()
+        except GitError as error:
+            raise self.fault("no origin", error, "name a remote called origin") from None
+        scheme, found, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if found else url
+
     def require_clean(self) -> None:
         """Nothing for a checkout without changes.
 

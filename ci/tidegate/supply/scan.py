@@ -100,6 +100,7 @@ class Report(_Reported):
 
     schema_version: Literal[2]
     artifact_name: str
+    created_at: dt.datetime | None = None
     results: tuple[_Result, ...] = ()
 
 
@@ -110,6 +111,7 @@ class _Database(_Reported):
 class ScannerVersion(_Reported):
     """`trivy version --format json`, which alone tells how old the database is."""
 
+    version: str = "unknown"
     vulnerability_db: Annotated[_Database | None, Field(alias="VulnerabilityDB")] = None
 
 

@@ -5,10 +5,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
+from dagger import QueryError
+from dagger._exceptions import QueryErrorValue
 from dagger.client._core import Context
 from dagger.mod._module import Module
 from dagger.mod.cli import load_module
+from gql import GraphQLRequest
 from tests.conftest import ROOT
 
 IMAGES = (ROOT / "ci" / "images" / "images.yaml").read_text()
@@ -23,7 +27,11 @@ class Engine:
     answers: dict[str, Any] = field(default_factory=dict)
     chains: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
-    """Raised where a command line holds the word."""
+    """Raised where a call or its arguments hold the word."""
+    hanging: str = "nothing hangs"
+    """A chain with this word never ends."""
+    reached: anyio.Event = field(default_factory=anyio.Event)
+    """Set once a chain hangs."""
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
     _objects: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
 
@@ -33,8 +41,11 @@ class Engine:
         chain = self._whole([(one.name, dict(one.args)) for one in context.selections])
         self.chains.append(chain)
         for word, error in self.failing.items():
-            if any(word in json.dumps(args) for _, args in chain):
+            if word in json.dumps(chain):
                 raise error
+        if self.hanging in json.dumps(chain):
+            self.reached.set()
+            await anyio.sleep_forever()
         if return_type is None:
             return None
         name = chain[-1][0]
@@ -64,11 +75,16 @@ class Engine:
         return [json.loads(one) for one in dict.fromkeys(found)]
 
 
+def told(message: str) -> QueryError:
+    """What an engine answers where it cannot do what it is asked."""
+    return QueryError([QueryErrorValue(message)], GraphQLRequest("{ container { id } }"))
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """The listening engine; images are locked, and every command says `done`."""
     made = Engine({"contents": LOCKED, "stdout": "done", "glob": [], "imageRef": f"x@{DIGEST}"})
-    made.answers |= {"publish": f"registry.example/engine:main@{DIGEST}"}
+    made.answers |= {"exists": True, "publish": f"registry.example/engine:main@{DIGEST}"}
 
     async def execute(context: Context, return_type: Any = None) -> Any:  # noqa: ANN401 - as dagger's own
         return await made.execute(context, return_type)

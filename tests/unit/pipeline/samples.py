@@ -40,5 +40,6 @@ CALLS: dict[str, dict[str, Any]] = {
         "url": "https://llm.example",
         "kubeconfig": "config-id",
         "api_key": "key-id",
+        "store": "store-id",
     },
 }

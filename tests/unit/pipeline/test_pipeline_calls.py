@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 from dagger.mod._exceptions import FunctionError
-from tests.unit.pipeline.conftest import DIGEST, IMAGES, LOCKED, Caller, Engine
+from tests.unit.pipeline.conftest import DIGEST, IMAGES, LOCKED, Caller, Engine, told
 from tests.unit.pipeline.samples import CALLS
 
 from tidegate.ci.steps import STEPS
@@ -160,12 +160,26 @@ async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engin
 
 
 async def test_the_smoke_test_asks_for_every_gpu(call: Caller, engine: Engine) -> None:
-    """An engine whose host has none refuses in its own words, before anything is measured."""
-    engine.answers["contents"] = engine.answers["contents"]
-
+    """Its driver is asked first."""
     await call("smoke", gpu=True)
 
     assert engine.calls("experimentalWithAllGPUs") == [{}]
+    assert ["nvidia-smi", "--list-gpus"] in engine.commands()
+
+
+async def test_a_smoke_test_without_a_gpu_or_a_model_measures_nothing(
+    call: Caller, engine: Engine
+) -> None:
+    """One line each, and no server is started."""
+    engine.answers["exists"] = False
+    with pytest.raises(FunctionError, match=r"--weights: config\.json: no model to serve"):
+        await call("smoke", weights="weights-id")
+
+    engine.failing["nvidia-smi"] = told("no such device")
+    with pytest.raises(FunctionError, match=r"--gpu: no GPU; .*, found no such device - name one"):
+        await call("smoke", gpu=True)
+
+    assert engine.calls("asService") == []
 
 
 async def test_results_are_exported_whatever_the_outcome(call: Caller, engine: Engine) -> None:

@@ -1,12 +1,24 @@
 """What publishes, signs, promotes and verifies, called as an engine calls it."""
 
+from typing import Any
+
 import pytest
+from dagger import QueryError
 from dagger.mod._exceptions import FunctionError
-from tests.unit.pipeline.conftest import DIGEST, IMAGES, Caller, Engine
+from tests.conftest import ROOT
+from tests.unit.pipeline.conftest import DIGEST, IMAGES, Caller, Engine, told
 from tests.unit.pipeline.samples import CALLS, CHECKOUT, PUSH, RELEASE
+
+from tidegate.catalog.load import load_valid
 
 pytestmark = pytest.mark.anyio
 TIDEGATE = ".venv/bin/tidegate"
+
+
+def promoting(engine: Engine) -> list[tuple[str, dict[str, Any]]]:
+    """The one chain of a release that promotes."""
+    (chain,) = [c for c in engine.chains if c[-1][0] == "sync" and "promote" in str(c)]
+    return chain
 
 
 @pytest.mark.parametrize("name", ["publish", "sign"])
@@ -63,17 +75,71 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
     await call("release", **RELEASE)
 
     reference = f"registry.example/engine:main@{DIGEST}"
-    sign, gate, promote = [c for c in engine.commands() if reference in c]
+    sign, *stated, gate, promote = [c for c in engine.commands() if reference in c]
     assert sign == ["sign", "--yes", "--key", "/keys/cosign.key", reference]
     assert gate[:3] == [TIDEGATE, "gate", "run"]
     assert gate[gate.index("--suite") + 1] == "full"
     assert promote[:5] == [TIDEGATE, "promote", "generator", "--to", "dev"]
-    assert {tuple(c[-6:]) for c in (gate, promote)} == {
+    assert {tuple(c[-6:]) for c in (*stated, gate, promote)} == {
         (
             *("--engine", reference, "--model-artifact", RELEASE["model_artifact"]),
-            *("--store", "/store"),
+            *("--store", "/release/store"),
         )
     }
+
+
+async def test_a_release_has_all_the_evidence_that_policies_ask_for(
+    call: Caller, engine: Engine
+) -> None:
+    """Signed about the digest that was published, by the container that promotes, before it does.
+
+    The registry is asked for the engine's manifest, because evidence refers to it in the store.
+    """
+    await call("release", **RELEASE)
+
+    chain = promoting(engine)
+    lines = [args["args"] for field, args in chain if field == "withExec"]
+    made = [" ".join(line[1:4]) for line in lines if line[0] == TIDEGATE][-8:]
+    assert made == [
+        "evidence fetch --engine",
+        "scan /reports/scan.json --database",
+        "evidence add sbom",
+        "evidence add scan",
+        "evidence provenance --base",
+        f"evidence sign-model {DIGEST}",
+        "gate run --url",
+        "promote generator --to",
+    ]
+    asked = {
+        wanted.kind for name in load_valid(ROOT).policies.values() for wanted in name.spec.evidence
+    }
+    assert asked - {"approval"} == {"verdict", "provenance", "sbom", "scan", "model"}
+    paths = [args["path"] for field, args in chain if field == "withoutMount"]
+    assert paths == ["/auth/config.json"]
+
+
+async def test_a_release_gives_its_evidence_back(call: Caller, engine: Engine) -> None:
+    """The next promotion takes the store; what the first one said lies beside it."""
+    await call("release", **RELEASE)
+
+    chain = promoting(engine)
+    assert [field for field, _ in chain[-3:]] == ["withExec", "directory", "sync"]
+    assert chain[-3][1]["redirectStdout"] == "/release/promotion.json"
+    assert chain[-2][1] == {"path": "/release"}
+
+
+async def test_an_image_that_the_scan_does_not_pass_is_not_promoted(
+    call: Caller, engine: Engine
+) -> None:
+    """Refused, or in doubt as where no database can be had: the command ends the chain."""
+    engine.failing["/reports/scan.json"] = told("exit code: 2")
+
+    with pytest.raises(QueryError, match="exit code: 2"):
+        await call("release", **RELEASE)
+
+    chain = promoting(engine)
+    words = str(chain)
+    assert words.index("/reports/scan.json") < words.index("'promote'")
 
 
 async def test_the_gates_of_a_release_sign_their_verdict_with_the_given_key(
@@ -107,7 +173,7 @@ async def test_a_release_is_promoted_by_the_container_that_proved_it(
     """One chain of commands: where the gates fail, the engine never comes to the promotion."""
     await call("release", **RELEASE)
 
-    (chain,) = [chain for chain in engine.chains if "promote" in str(chain)]
+    chain = promoting(engine)
     words = [args["args"][1] for field, args in chain if field == "withExec" and args["args"][1:]]
     assert words[-2:] == ["gate", "promote"]
 
@@ -160,4 +226,6 @@ async def test_a_cluster_is_asked_and_its_credentials_go_no_further(
     (chain,) = [chain for chain in engine.chains if "verify" in str(chain[-2])]
     fields = [field for field, _ in chain]
     assert fields.index("withoutMount") == fields.index("withMountedSecret") + 3
-    assert fields[fields.index("withoutMount") :] == ["withoutMount", "withExec", "stdout"]
+    assert fields[fields.index("withoutMount") :] == [
+        *("withoutMount", "withDirectory", "withExec", "stdout"),
+    ]

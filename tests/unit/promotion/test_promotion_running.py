@@ -1,6 +1,7 @@
 """What a cluster runs against what was promoted, and the live endpoint after it."""
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import Cli
-from tests.unit.promotion.conftest import Fork
+from tests.unit.promotion.conftest import Fork, verdict
+from tests.unit.promotion.files import policy_file, policy_text
 
 from tidegate.findings import CouldNotCheckError
 from tidegate.manifests.render import render
@@ -143,3 +145,29 @@ def test_the_endpoint_is_asked_only_where_the_pods_are_right(
     assert wrong.code == 1
     assert "pod runs something else" in wrong.err
     assert "127.0.0.1:9" not in wrong.err
+
+
+def test_the_release_that_runs_must_have_the_evidence_that_its_policy_asks_for(
+    running: Fork, pods: Pods, tmp_path: Path, cli: Cli
+) -> None:
+    """Of the store that is given: the newest that is believed, however old; then the endpoint."""
+    file, empty = tmp_path / "pods.json", tmp_path / "empty"
+    file.write_text(json.dumps({"items": pods}))
+    command = ("verify", UNIT, "--pods", file, "--url", "http://127.0.0.1:9")
+    options = ("--root", running.git.path, "--store")
+    asked = {"kind": "verdict", "signers": "pipeline", "maxAgeHours": 1}
+    running.write(policy_file("dev"), policy_text("dev", asked))
+    release = running.standings()[UNIT].unit.release
+    assert release is not None
+
+    proven = cli(*command, *options, running.store.layout.root)
+    nothing = cli(*command, *options, empty)
+    running.store.prove(release, verdict(0.1))
+    worse = cli(*command, *options, running.store.layout.root)
+
+    assert (proven.code, nothing.code, worse.code) == (2, 1, 1)
+    assert re.search(r"^verdict +sha256:[0-9a-f]{64} by pipeline$", proven.out, re.MULTILINE)
+    assert "http://127.0.0.1:9" in proven.err
+    assert "overlays/dev/policy.yaml: verdict: evidence is missing; " in nothing.err
+    assert "127.0.0.1:9" not in nothing.err + worse.err
+    assert "gate says fail" in worse.err

@@ -1,0 +1,82 @@
+"""What a release says about itself, signed, and the promotion that rests on it."""
+
+from dataclasses import dataclass
+
+import dagger
+
+from tidegate.pipeline import containers
+from tidegate.pipeline.containers import EVIDENCE_KEY, TIDEGATE, fresh
+
+RELEASE = "/release"
+STORE = f"{RELEASE}/store"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What was published: both artifacts by digest, and what the engine was built on, by whom."""
+
+    engine: str
+    model_artifact: str
+    base: str
+    builder: str
+
+    @property
+    def words(self) -> list[str]:
+        """The release and its store, as commands take them."""
+        return [*self.named, "--store", STORE]
+
+    @property
+    def named(self) -> list[str]:
+        """The release, as commands take it."""
+        return ["--engine", self.engine, "--model-artifact", self.model_artifact]
+
+    def statements(self) -> list[list[str]]:
+        """The commands that sign what the promotion policies ask for beside a verdict."""
+        report = ["/reports/scan.json", "--database", "/reports/database.json"]
+        digest = self.model_artifact.rpartition("@")[2]
+        signed = [
+            ["add", "sbom", "/reports/sbom.cyclonedx.json", *self.words],
+            ["add", "scan", "/reports/vulns.json", *self.words],
+            ["provenance", "--base", self.base, "--builder", self.builder, *self.words],
+            ["sign-model", digest, "--key", EVIDENCE_KEY, "--store", STORE],
+        ]
+        scan = [TIDEGATE, "scan", *report, "--statement", "/reports/vulns.json"]
+        return [scan, *([TIDEGATE, "evidence", *words] for words in signed)]
+
+
+def stated(
+    toolbox: dagger.Container,
+    reports: dagger.Directory,
+    registry_config: dagger.Secret,
+    candidate: Candidate,
+) -> dagger.Container:
+    """The toolbox once every statement is signed; a scan that is refused or in doubt ends it."""
+    stating = (
+        fresh(toolbox)
+        .with_directory("/reports", reports)
+        .with_mounted_secret("/auth/config.json", registry_config)
+        .with_env_variable("DOCKER_CONFIG", "/auth")
+        .with_exec([TIDEGATE, "evidence", "fetch", *candidate.words])
+        .without_mount("/auth/config.json")
+    )
+    for command in candidate.statements():
+        stating = stating.with_exec(command)
+    return stating
+
+
+def promoted(
+    stated: dagger.Container,
+    server: dagger.Service,
+    model: str,
+    service: str,
+    candidate: Candidate,
+) -> dagger.Directory:
+    """The store with all evidence and the promotion, once the gates passed and it is done."""
+    gates = [*containers.gates(model), "--suite", "full", *candidate.words]
+    promote = [*containers.first(service), *candidate.words]
+    return (
+        stated.with_service_binding("engine", server)
+        .with_exec(gates)
+        .with_exec(promote, redirect_stdout=f"{RELEASE}/promotion.json")
+        .directory(RELEASE)
+    )
