@@ -23,12 +23,8 @@ class Candidate:
     @property
     def words(self) -> list[str]:
         """The release and its store, as commands take them."""
-        return [*self.named, "--store", STORE]
-
-    @property
-    def named(self) -> list[str]:
-        """The release, as commands take it."""
-        return ["--engine", self.engine, "--model-artifact", self.model_artifact]
+        named = ["--engine", self.engine, "--model-artifact", self.model_artifact]
+        return [*named, "--store", STORE]
 
     def statements(self) -> list[list[str]]:
         """The commands that sign what the promotion policies ask for beside a verdict."""
