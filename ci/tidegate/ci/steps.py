@@ -57,14 +57,14 @@ IMAGE = ("ci/images/*", "requirements/engine.txt")
 REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/test_fixtures_apply.py")
 # Each check of the repository, seen to find its fault in a copy of the repository.
 FIXTURE_TESTS = "tests/unit/test_fixtures.py"
-# Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file, and documents: the checks
-# judge those themselves, and that each fixture still finds what it changes is a repository test.
-FIXTURES = (
-    *(*PYTHON, "base/*", "ci/*", "clusters/*", "exceptions/*", "models/*", "policies/*"),
+# What tests copy and break. Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file,
+# and documents: the checks judge those, and each fixture is held to what it changes always.
+COPIED = (
+    *("base/*", "ci/*", "clusters/*", "exceptions/*", "models/*", "policies/*"),
     *("overlays/*.json", "overlays/signers.yaml", "overlays/*/policy.yaml", "overlays/examples/*"),
     *("overlays/*/environment/*", "overlays/*/namespace/*", "overlays/*/profile/*"),
-    *("tests/fixtures/invalid/*", "tests/fixtures/valid/*"),
 )
+FIXTURES = ("tests/fixtures/invalid/*", "tests/fixtures/valid/*")
 DOCUMENT_TESTS = ("tests/lab/test_readme.py", "-k", "link")
 ENGINE = "tidegate-engine:ci"
 # Relative to the linter's own module, and named: a container has no .git to find them by.
@@ -109,7 +109,7 @@ STEPS = (
         "Every test that needs no cluster, the real engines of the lab included.",
         (
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
-            Command("fixtures", (*PYTEST, "-n", "2", FIXTURE_TESTS), FIXTURES),
+            Command("fixtures", (*PYTEST, "-n", "2", FIXTURE_TESTS), (*PYTHON, *COPIED, *FIXTURES)),
             Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
             Command(
                 "unit",
@@ -117,7 +117,7 @@ STEPS = (
                     *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
                     *(f"--ignore={test}" for test in (*REPOSITORY_TESTS, FIXTURE_TESTS)),
                 ),
-                (*PYTHON, "tools/*"),
+                (*PYTHON, *COPIED, "tests/fixtures/*", "tools/*"),
             ),
             Command(
                 "engines",

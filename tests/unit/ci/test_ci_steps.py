@@ -119,6 +119,22 @@ def test_a_change_of_code_runs_every_test_and_no_image() -> None:
     assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "base/engine/deployment.yaml",
+        "ci/tidegate/checks.yaml",
+        "models/qwen3-8b/model.yaml",
+        "overlays/dev/environment/environment.yaml",
+        "tests/fixtures/faults/pod-root.yaml",
+    ],
+)
+def test_what_unit_tests_copy_or_read_runs_them(file: str) -> None:
+    """They break a copy of the repository, and read fixtures and data of the package."""
+    assert "test/unit" in runs(file)
+    assert (ROOT / file).is_file()
+
+
 @pytest.mark.parametrize("file", ["requirements/engine.txt", "ci/images/engine/Dockerfile"])
 def test_a_change_of_the_image_builds_scans_and_serves_it(file: str) -> None:
     """From the bill of materials to the gates."""
