@@ -22,11 +22,12 @@ from tidegate.cli.options import (
     store_of,
 )
 from tidegate.cli.output import columns, console, print_json
+from tidegate.cli.searches import search_of
 from tidegate.evidence.kinds import Approval, utc_text
 from tidegate.evidence.models import attach_model_signature
-from tidegate.evidence.proof import Search, prove, show
-from tidegate.evidence.referrers import pull, push
+from tidegate.evidence.proof import prove, show
 from tidegate.evidence.provenance import provenance
+from tidegate.evidence.referrers import pull, push
 from tidegate.evidence.signing import make_key
 from tidegate.evidence.statement import attach
 from tidegate.findings import cannot_check, refuse
@@ -64,30 +65,6 @@ def _find(catalog: Catalog, name: str | None, named: Release | None) -> Release:
         if release:
             return release
     return find_release(records(Repository(catalog.root)), name or "")
-
-
-def search_of(
-    catalog: Catalog, store: Path | None, release: Release, environment: str | None
-) -> Search:
-    """A release's evidence in a store, before the policy of an environment; the last if None.
-
-    Raises:
-        FindingsError: there is no such environment.
-    """
-    name = environment or catalog.ordered_environments()[-1].metadata.name
-    if name not in catalog.policies:
-        raise refuse(
-            "command line",
-            "--for",
-            "unknown environment",
-            wanted=f"one of {', '.join(catalog.policies)}",
-            found=name,
-            next_step="correct the name",
-        )
-    roles = catalog.signers.spec.roles if catalog.signers else {}
-    layout = Layout(store_of(catalog.root, store))
-    now, tasks = datetime.now(UTC), catalog.tasks()
-    return Search(layout, release, catalog.policies[name], roles, now, tasks=tasks)
 
 
 @app.command("show")

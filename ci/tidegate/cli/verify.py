@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from tidegate.catalog.load import Catalog, find_root, load_valid
-from tidegate.cli.evidence import search_of
 from tidegate.cli.options import Root
 from tidegate.cli.output import console
+from tidegate.cli.searches import search_of
 from tidegate.cli.verdicts import verdict_table
 from tidegate.evidence.kinds import require_pass
 from tidegate.evidence.proof import of_running, prove

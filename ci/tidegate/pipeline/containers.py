@@ -87,6 +87,14 @@ def with_signer(container: dagger.Container, key: dagger.Secret) -> dagger.Conta
     return mounted.with_env_variable("TIDEGATE_SIGNER", f"file:{EVIDENCE_KEY}")
 
 
+def with_registry(
+    container: dagger.Container, username: str, password: dagger.Secret
+) -> dagger.Container:
+    """The toolbox as somebody whom the artifacts' registries know."""
+    named = container.with_env_variable("TIDEGATE_REGISTRY_USER", username)
+    return named.with_secret_variable("TIDEGATE_REGISTRY_PASSWORD", password)
+
+
 PODS = "/pods.json"
 
 

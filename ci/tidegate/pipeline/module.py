@@ -142,8 +142,9 @@ class Tidegate(Proofs):
         made = Candidate(engine, model_artifact, base, builder)
         image, config = login.from_(engine), self.source.file(f"models/{model}/engine.yaml")
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
-        signing = containers.with_signer(toolbox, evidence_key).with_directory(STORE, store)
-        proven = stated(signing, await self._reports(image), registry_config, made)
+        known = containers.with_registry(toolbox, username, password)
+        signing = containers.with_signer(known, evidence_key).with_directory(STORE, store)
+        proven = stated(signing, await self._reports(image), made)
         server = containers.server(image, weights, config, gpu=gpu)
         return await promoted(proven, server, model, service, made).sync()
 

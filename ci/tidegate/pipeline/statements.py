@@ -43,19 +43,15 @@ class Candidate:
 def stated(
     toolbox: dagger.Container,
     reports: dagger.Directory,
-    registry_config: dagger.Secret,
     candidate: Candidate,
 ) -> dagger.Container:
-    """The toolbox once every statement is signed; a scan that is refused or in doubt ends it."""
-    stating = (
-        fresh(toolbox)
-        .with_directory("/reports", reports)
-        .with_mounted_secret("/auth/config.json", registry_config)
-        .with_env_variable("DOCKER_CONFIG", "/auth")
-        .with_exec([TIDEGATE, "evidence", "fetch", *candidate.words])
-        .without_mount("/auth/config.json")
-    )
-    for command in candidate.statements():
+    """The toolbox once every statement is signed; a scan that is refused or in doubt ends it.
+
+    What evidence is about has to be in the store: the registries are asked for it first.
+    """
+    stating = fresh(toolbox).with_directory("/reports", reports)
+    pull = [TIDEGATE, "evidence", "pull", *candidate.words]
+    for command in (pull, *candidate.statements()):
         stating = stating.with_exec(command)
     return stating
 
@@ -67,12 +63,14 @@ def promoted(
     service: str,
     candidate: Candidate,
 ) -> dagger.Directory:
-    """The store with all evidence and the promotion, once the gates passed and it is done."""
+    """The store and the promotion, once the gates passed, the evidence is pushed and it is done."""
     gates = [*containers.gates(model), "--suite", "full", *candidate.words]
+    push = [TIDEGATE, "evidence", "push", *candidate.words]
     promote = [*containers.first(service), *candidate.words]
     return (
         stated.with_service_binding("engine", server)
         .with_exec(gates)
+        .with_exec(push)
         .with_exec(promote, redirect_stdout=f"{RELEASE}/promotion.json")
         .directory(RELEASE)
     )

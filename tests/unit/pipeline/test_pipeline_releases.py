@@ -75,12 +75,12 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
     await call("release", **RELEASE)
 
     reference = f"registry.example/engine:main@{DIGEST}"
-    sign, *stated, gate, promote = [c for c in engine.commands() if reference in c]
+    sign, *stated, gate, push, promote = [c for c in engine.commands() if reference in c]
     assert sign == ["sign", "--yes", "--key", "/keys/cosign.key", reference]
     assert gate[:3] == [TIDEGATE, "gate", "run"]
     assert gate[gate.index("--suite") + 1] == "full"
     assert promote[:5] == [TIDEGATE, "promote", "generator", "--to", "dev"]
-    assert {tuple(c[-6:]) for c in (*stated, gate, promote)} == {
+    assert {tuple(c[-6:]) for c in (*stated, gate, push, promote)} == {
         (
             *("--engine", reference, "--model-artifact", RELEASE["model_artifact"]),
             *("--store", "/release/store"),
@@ -93,29 +93,28 @@ async def test_a_release_has_all_the_evidence_that_policies_ask_for(
 ) -> None:
     """Signed about the digest that was published, by the container that promotes, before it does.
 
-    The registry is asked for the engine's manifest, because evidence refers to it in the store.
+    The registries are asked for what evidence is about, and keep it next to that.
     """
     await call("release", **RELEASE)
 
     chain = promoting(engine)
     lines = [args["args"] for field, args in chain if field == "withExec"]
-    made = [" ".join(line[1:4]) for line in lines if line[0] == TIDEGATE][-8:]
+    made = [" ".join(line[1:4]) for line in lines if line[0] == TIDEGATE][-9:]
     assert made == [
-        "evidence fetch --engine",
+        "evidence pull --engine",
         "scan /reports/scan.json --database",
         "evidence add sbom",
         "evidence add scan",
         "evidence provenance --base",
         f"evidence sign-model {DIGEST}",
         "gate run --url",
+        "evidence push --engine",
         "promote generator --to",
     ]
     asked = {
         wanted.kind for name in load_valid(ROOT).policies.values() for wanted in name.spec.evidence
     }
     assert asked - {"approval"} == {"verdict", "provenance", "sbom", "scan", "model"}
-    paths = [args["path"] for field, args in chain if field == "withoutMount"]
-    assert paths == ["/auth/config.json"]
 
 
 async def test_a_release_gives_its_evidence_back(call: Caller, engine: Engine) -> None:
@@ -175,7 +174,7 @@ async def test_a_release_is_promoted_by_the_container_that_proved_it(
 
     chain = promoting(engine)
     words = [args["args"][1] for field, args in chain if field == "withExec" and args["args"][1:]]
-    assert words[-2:] == ["gate", "promote"]
+    assert words[-3:] == ["gate", "evidence", "promote"]
 
 
 @pytest.mark.parametrize(

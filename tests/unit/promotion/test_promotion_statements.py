@@ -8,12 +8,10 @@ import pytest
 from tests.conftest import Cli
 from tests.unit.promotion.conftest import Fork, Store
 
-from tidegate.catalog.policy import EvidenceKind, Requirement, SignerIdentity
-from tidegate.cli import evidence as module
+from tidegate.catalog.policy import Requirement, SignerIdentity
 from tidegate.evidence.kinds import FAULTS
 from tidegate.evidence.statement import Attestation, attestations
 from tidegate.manifests.release import Release
-from tidegate.oci import Layout, Reference
 
 BASE = f"registry.example/python:3.11@sha256:{'c' * 64}"
 BUILDER = "https://ci.example/builder"
