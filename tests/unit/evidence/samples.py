@@ -34,7 +34,7 @@ def a_release(layout: Layout, engine: str = "engine", model: str = "model") -> R
 def measured(value: float | None = 0.95, *, name: str = "facts", samples: int = 20) -> Measurement:
     """A share that must be at least 0.9 on 20 samples."""
     return Measurement(
-        gate="answers",
+        gate="functional",
         name=name,
         value=value,
         unit="share",

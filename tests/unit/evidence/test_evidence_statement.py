@@ -33,7 +33,7 @@ PREDICATE = {
     "environment": None,
     "measurements": [
         {
-            "gate": "answers",
+            "gate": "functional",
             "name": "facts",
             "value": 0.95,
             "unit": "share",
