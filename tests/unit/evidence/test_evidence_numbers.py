@@ -98,7 +98,7 @@ def test_a_verdict_that_does_not_pass_is_refused_with_its_numbers(
 
     finding = refusal(store(layout, release, mixed, SIGNER).digest)
 
-    assert f"answers/facts: {what}; {WANTED}, found {found} - " in str(finding)
+    assert f"functional/facts: {what}; {WANTED}, found {found} - " in str(finding)
 
 
 def test_every_measurement_that_does_not_pass_is_told(layout: Layout, release: Release) -> None:
@@ -109,7 +109,10 @@ def test_every_measurement_that_does_not_pass_is_told(layout: Layout, release: R
     with pytest.raises(FindingsError) as refused:
         verify(layout, stored.digest, release, TRUSTED)
 
-    assert [finding.object for finding in refused.value.findings] == ["answers/a", "answers/c"]
+    assert [finding.object for finding in refused.value.findings] == [
+        "functional/a",
+        "functional/c",
+    ]
 
 
 def test_a_verdict_that_measured_nothing_is_refused(
