@@ -1,9 +1,10 @@
 """Ports of the lab's servers: free, different, and told where they are not."""
 
+import socket
 from contextlib import suppress
 
 import pytest
-from tests.unit.lab.conftest import one_line, taken
+from tests.unit.lab.conftest import one_line
 
 from tidegate.findings import CouldNotCheckError
 from tidegate.lab.server import HOST, choose_ports
@@ -25,10 +26,19 @@ def test_named_ports_follow_each_other() -> None:
     pytest.fail("no two ports side by side are free")
 
 
+def listening() -> socket.socket:
+    """A listener whose neighbours are free: below the ports that the system hands out."""
+    for port in range(20001, 30000, 10):
+        with suppress(OSError):
+            return socket.create_server((HOST, port))
+    pytest.fail("no port is free")
+
+
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_port_in_use_is_one_line(before: int) -> None:
     """Also where it is not the first one's."""
-    with taken() as port, pytest.raises(CouldNotCheckError) as failed:
+    with listening() as listener, pytest.raises(CouldNotCheckError) as failed:
+        port = listener.getsockname()[1]
         choose_ports(2, port - before)
 
     assert one_line(failed) == (
