@@ -37,9 +37,10 @@ def listening() -> socket.socket:
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_port_in_use_is_one_line(before: int) -> None:
     """Also where it is not the first one's."""
-    with listening() as listener, pytest.raises(CouldNotCheckError) as failed:
+    with listening() as listener:
         port = listener.getsockname()[1]
-        choose_ports(2, port - before)
+        with pytest.raises(CouldNotCheckError) as failed:
+            choose_ports(2, port - before)
 
     assert one_line(failed) == (
         f"127.0.0.1:{port}: port: cannot be used; "
