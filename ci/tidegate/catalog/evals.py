@@ -152,7 +152,7 @@ class Needle(Judged):
     type: Literal["needle"]
     needle: Text
     question: Text
-    filler: Annotated[list[Text], Field(min_length=1)]
+    filler: Annotated[list[Annotated[Text, Field(pattern=r"\S")]], Field(min_length=1)]
     """Sentences that are repeated, in order, until the text is long enough."""
     words: Annotated[list[Count], Field(min_length=1)]
     """Lengths of the text."""
