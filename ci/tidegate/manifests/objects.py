@@ -1,6 +1,6 @@
 """Rendered objects, and how to read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Object = dict[str, Any]
@@ -26,6 +26,17 @@ def dig(value: Any, *keys: str | int) -> Any:  # noqa: ANN401 - JSON
         else:
             return None
     return value
+
+
+def fields(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 - JSON
+    """Every field at any depth: its path below `path`, its key, its value; what holds it first."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from fields(one, f"{path}.{number}")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield f"{path}.{key}", key, one
+            yield from fields(one, f"{path}.{key}")
 
 
 def selects(selector: Object, pod_labels: dict[str, str]) -> bool:

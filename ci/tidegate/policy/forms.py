@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.objects import Object, dig, fields, title
 from tidegate.manifests.pods import pods
 from tidegate.policy.scope import Scope
 from tidegate.policy.traffic import DURATION
+from tidegate.policy.values import refused
 
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.ASCII)
@@ -33,13 +34,7 @@ def check_forms(scope: Scope) -> Iterator[Finding]:
     """Findings of every object's name and ports, of Istio's durations and of autoscalers' rates."""
     for one in scope.objects:
         for path, wanted, found in _wrong(one):
-            yield scope.fault(
-                f"{title(one)}: {path}",
-                "value that Kubernetes refuses",
-                wanted=wanted,
-                found=found,
-                next_step="correct the value",
-            )
+            yield refused(scope, f"{title(one)}: {path}", wanted, found)
 
 
 def _wrong(one: Object) -> Iterator[tuple[str, str, object]]:
@@ -69,27 +64,17 @@ def _ports(one: Object) -> Iterator[tuple[str, str, object]]:
 
 
 def _of_istio(value: Any, path: str) -> Iterator[tuple[str, str, object]]:  # noqa: ANN401 - JSON
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _of_istio(one, f"{path}.{number}")
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if key in _DURATIONS and isinstance(one, str) and not (one and DURATION.fullmatch(one)):
-                yield f"{path}.{key}", "a duration such as 1m30s", one
-            elif key in _PERCENT and isinstance(one, int) and not 0 <= one <= 100:  # noqa: PLR2004 - per cent
-                yield f"{path}.{key}", "0 to 100", one
-            yield from _of_istio(one, f"{path}.{key}")
+    for at, key, one in fields(value, path):
+        if key in _DURATIONS and isinstance(one, str) and not (one and DURATION.fullmatch(one)):
+            yield at, "a duration such as 1m30s", one
+        elif key in _PERCENT and isinstance(one, int) and not 0 <= one <= 100:  # noqa: PLR2004 - per cent
+            yield at, "0 to 100", one
 
 
 def _rates(value: Any, path: str) -> Iterator[tuple[str, str, object]]:  # noqa: ANN401 - JSON
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _rates(one, f"{path}.{number}")
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            least, most = _RATES.get(key, (None, None))
-            if least is not None and not (one >= least and (most is None or one <= most)):
-                yield f"{path}.{key}", f"{least} to {most or 'any'}", one
-            elif key in _WORDS and one not in _WORDS[key]:
-                yield f"{path}.{key}", f"of {', '.join(sorted(_WORDS[key]))}", one
-            yield from _rates(one, f"{path}.{key}")
+    for at, key, one in fields(value, path):
+        least, most = _RATES.get(key, (None, None))
+        if least is not None and not (one >= least and (most is None or one <= most)):
+            yield at, f"{least} to {most or 'any'}", one
+        elif key in _WORDS and one not in _WORDS[key]:
+            yield at, f"of {', '.join(sorted(_WORDS[key]))}", one

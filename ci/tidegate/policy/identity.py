@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import Object, dig, title
+from tidegate.manifests.objects import Object, dig, fields, title
 from tidegate.policy.scope import Scope, namespace
 
 METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
@@ -94,15 +94,9 @@ def _of_callers(rule: dict[str, Any]) -> bool:
 
 def _methods(value: Any) -> Iterator[object]:  # noqa: ANN401 - JSON
     """The methods that matches of routes name, as `method: {exact: POST}`."""
-    if isinstance(value, dict):
-        method = value.get("method")
-        if isinstance(method, dict) and "exact" in method:
-            yield method["exact"]
-        for one in value.values():
-            yield from _methods(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _methods(one)
+    for _, key, one in fields(value, ""):
+        if key == "method" and isinstance(one, dict) and "exact" in one:
+            yield one["exact"]
 
 
 def _check_method(scope: Scope, one: Object, method: object) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.findings import Finding
-from tidegate.manifests.objects import title
+from tidegate.manifests.objects import fields, title
 from tidegate.manifests.pods import Pod, pods
 from tidegate.policy.scope import Scope
 
@@ -49,18 +49,19 @@ def check_values(scope: Scope) -> Iterator[Finding]:
     for one in scope.objects:
         if one["apiVersion"] in _NATIVE:
             for path, wanted, found in _wrong(one.get("spec"), "spec"):
-                yield _refused(scope, f"{title(one)}: {path}", wanted, found)
+                yield refused(scope, f"{title(one)}: {path}", wanted, found)
         if one["kind"] != "ApplicationSet":  # whose labels are templates
             for path, found in _labels(one, "object"):
-                yield _refused(scope, f"{title(one)}: {path}", "a label's value", found)
+                yield refused(scope, f"{title(one)}: {path}", "a label's value", found)
         for pod in pods(one):
             for path, found in _quantities(pod):
-                yield _refused(
+                yield refused(
                     scope, f"{title(one)}: {path}", "a quantity such as 500m or 16Gi", found
                 )
 
 
-def _refused(scope: Scope, where: str, wanted: str, found: object) -> Finding:
+def refused(scope: Scope, where: str, wanted: str, found: object) -> Finding:
+    """The finding of a value that an API server does not take."""
     return scope.fault(
         where,
         "value that Kubernetes refuses",
@@ -71,35 +72,24 @@ def _refused(scope: Scope, where: str, wanted: str, found: object) -> Finding:
 
 
 def _wrong(value: Any, path: str) -> Iterator[tuple[str, str, object]]:  # noqa: ANN401 - JSON
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _wrong(one, f"{path}.{number}")
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if isinstance(one, int) and key in _NUMBERS:
-                least, most = _NUMBERS[key]
-                if one < least or (most is not None and one > most):
-                    yield f"{path}.{key}", f"{least} to {most or 'any'}", one
-            elif isinstance(one, str) and key in _WORDS and one not in _WORDS[key]:
-                yield f"{path}.{key}", f"one of {', '.join(sorted(_WORDS[key] - {''}))}", one
-            elif key == "matchExpressions":
-                yield from _requirements(one or [], f"{path}.{key}")
-            yield from _wrong(one, f"{path}.{key}")
+    for at, key, one in fields(value, path):
+        if isinstance(one, int) and key in _NUMBERS:
+            least, most = _NUMBERS[key]
+            if one < least or (most is not None and one > most):
+                yield at, f"{least} to {most or 'any'}", one
+        elif isinstance(one, str) and key in _WORDS and one not in _WORDS[key]:
+            yield at, f"one of {', '.join(sorted(_WORDS[key] - {''}))}", one
+        elif key == "matchExpressions":
+            yield from _requirements(one or [], at)
 
 
 def _labels(value: Any, path: str) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - JSON
     """Labels and what selects by them, of which each value has a form."""
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _labels(one, f"{path}.{number}")
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if key == "matchLabels" or (key == "labels" and path.endswith("metadata")):
-                for name, text in (one or {}).items():
-                    if not _LABEL.fullmatch(str(text)):
-                        yield f"{path}.{key}.{name}", text
-            else:
-                yield from _labels(one, f"{path}.{key}")
+    for at, key, one in fields(value, path):
+        if key == "matchLabels" or at.endswith("metadata.labels"):
+            for name, text in (one or {}).items():
+                if not _LABEL.fullmatch(str(text)):
+                    yield f"{at}.{name}", text
 
 
 def _requirements(listed: list[Any], path: str) -> Iterator[tuple[str, str, object]]:
