@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import listening
 
 from tidegate.oci import INDEX, MANIFEST
 
@@ -146,12 +147,6 @@ def serving() -> Iterator[OciRegistry]:
     """An empty registry on loopback."""
     registry = OciRegistry()
     handler = type("Own", (Handler,), {"registry": registry})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        registry.host = f"127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield registry
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(handler) as port:
+        registry.host = f"127.0.0.1:{port}"
+        yield registry

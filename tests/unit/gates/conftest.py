@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from tests.conftest import Cli, Ran
+from tests.loopback import listening
 from tests.stub.faults import Behaviour
 from tests.stub.server import Stub as Server
 from tests.stub.server import serving
@@ -123,14 +123,9 @@ def handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
 def stub() -> Iterator[Stub]:
     """A running server."""
     made = Stub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(made))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(handler(made)) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import ClassVar
 
 import pytest
 from tests.conftest import ROOT, Cli
+from tests.loopback import listening
 from tests.stub.faults import Behaviour
 from tests.unit.gates.conftest import Observe, Serve
 from tests.unit.gates.samples import evals, generator
@@ -54,15 +54,10 @@ class Hub(BaseHTTPRequestHandler):
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str | None]]]:
     """A hub on loopback, and what it was asked."""
     Hub.asked.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/")
     monkeypatch.setenv("HF_TOKEN", "of-the-test")
-    yield Hub.asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Hub) as port:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}/")
+        yield Hub.asked
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, file: str, digest: str = DIGEST) -> None:

@@ -5,9 +5,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import uvloop
@@ -15,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.conftest import Cli
+from tests.loopback import listening
 from tests.unit.gates.conftest import Stub, handler
 
 from tidegate.gates.client import Endpoint
@@ -66,14 +65,8 @@ def tls(tmp_path: Path) -> Iterator[Tls]:
     pem.write_bytes(self_signed())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(Stub(model="tiny-chat")))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield Tls(server.server_port, pem)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(handler(Stub(model="tiny-chat")), context) as port:
+        yield Tls(port, pem)
 
 
 @pytest.mark.parametrize(

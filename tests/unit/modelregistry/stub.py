@@ -1,13 +1,14 @@
 """A model registry on loopback that answers the calls that are made as MLflow 3.17 does."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import listening
 
 Told = dict[str, Any]
 
@@ -161,12 +162,6 @@ def serving() -> Iterator[Registry]:
     """An empty registry on loopback."""
     registry = Registry()
     handler = type("Own", (Handler,), {"registry": registry})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        registry.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield registry
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(handler) as port:
+        registry.url = f"http://127.0.0.1:{port}"
+        yield registry

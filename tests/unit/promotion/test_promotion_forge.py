@@ -1,15 +1,15 @@
 """Pull requests on three kinds of forge, against servers that answer as theirs do."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.conftest import Cli
+from tests.loopback import listening
 from tests.unit.promotion.conftest import Fork
 
 from tidegate.findings import CouldNotCheckError
@@ -75,14 +75,9 @@ def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
     """A running forge of the kind that the test names."""
     found = Stub(request.param)
     handler = type("Bound", (Handler,), {"stub": found})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    found.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(handler) as port:
+        found.address = f"http://127.0.0.1:{port}"
+        yield found
 
 
 EXPECTED = {

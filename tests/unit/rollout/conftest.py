@@ -1,15 +1,15 @@
 """An API server on loopback that has Applications, and a kubeconfig for the real kubectl."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.loopback import listening
 from tests.unit.rollout.samples import Application
 
 
@@ -69,14 +69,9 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     """A running API server in the present context; nobody listens in the context `down`."""
     found = Stub()
     handler = type("Bound", (Handler,), {"stub": found})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     config = tmp_path / "kubeconfig"
-    address = f"http://127.0.0.1:{server.server_port}"
-    config.write_text(yaml.safe_dump(kubeconfig(west=address, down="http://127.0.0.1:9")))
     monkeypatch.setenv("KUBECONFIG", str(config))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(handler) as port:
+        address = f"http://127.0.0.1:{port}"
+        config.write_text(yaml.safe_dump(kubeconfig(west=address, down="http://127.0.0.1:9")))
+        yield found

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from tests.conftest import Cli, Ran
+from tests.loopback import listening
 
 from tidegate.supply.images import Image
 from tidegate.supply.registry import manifest_url, with_digests
@@ -63,14 +63,9 @@ class Registry:
 def registry() -> Iterator[Registry]:
     """A registry on a free port of loopback."""
     made = Registry()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), made.handler())
-    made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(made.handler()) as port:
+        made.port = port
+        yield made
 
 
 LIST = """\
