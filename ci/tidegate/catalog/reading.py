@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from tidegate import cache
 from tidegate.findings import Finding, FindingsError, refuse
 
 T = TypeVar("T", bound=BaseModel)
@@ -62,7 +63,7 @@ def document(text: str) -> Any:  # noqa: ANN401 - YAML holds anything
     key = hashlib.sha256(text.encode()).hexdigest()
     if key not in memory:
         value = _document(text)
-        told = _told(value)
+        told = cache.told(value)
         if told is None:
             return deepcopy(value)
         memory[key] = told
@@ -77,15 +78,6 @@ def remembering(memory: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         _memory.reset(before)
-
-
-def _told(value: object) -> str | None:
-    """A document as JSON; None where JSON would tell another one, as of dates and numbered keys."""
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return text if json.loads(text) == value else None
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """JSON schemas of this repository's own files, for editors; generated, never edited."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -29,6 +30,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 }
 
 
+@cache
 def schema_text(kind: type[BaseModel]) -> str:
     """The JSON schema (draft 2020-12) of one kind of file."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}

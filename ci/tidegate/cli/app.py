@@ -1,6 +1,5 @@
 """All commands by name, each read when it is called, and how every command ends."""
 
-import importlib.metadata
 import signal
 import sys
 from collections import UserDict
@@ -80,7 +79,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        console.print(importlib.metadata.version("tidegate"))
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and every command would wait
+
+        console.print(version("tidegate"))
         raise typer.Exit
 
 

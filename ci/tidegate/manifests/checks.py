@@ -18,6 +18,7 @@ from tidegate.manifests.clusters import check_cluster
 from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
+from tidegate.manifests.graph import Links, find_links
 from tidegate.manifests.guards import check_guards
 from tidegate.manifests.monitoring import check_monitoring
 from tidegate.manifests.namespaces import check_namespaces
@@ -53,6 +54,7 @@ class Manifests:
     unread: tuple[Finding, ...]
     """Of units that cannot be read."""
     unrendered: tuple[Finding, ...]
+    links: Links
 
 
 def read_manifests(root: Path) -> Manifests:
@@ -60,9 +62,10 @@ def read_manifests(root: Path) -> Manifests:
     catalog, findings = load(root)
     sources, unread = find_units(catalog)
     units, unrendered = render_all(sources)
-    beside, more = render_all(find_folders(root))
+    links = find_links(root)
+    beside, more = render_all(find_folders(root, links))
     faults = tuple(findings), tuple(unread), (*unrendered, *more)
-    return Manifests(catalog, tuple(sources), tuple(units), tuple(beside), *faults)
+    return Manifests(catalog, tuple(sources), tuple(units), tuple(beside), *faults, links)
 
 
 def check_manifests(found: Manifests) -> list[Finding]:
@@ -86,7 +89,7 @@ def check_manifests(found: Manifests) -> list[Finding]:
     if not found.unrendered and not found.unread:
         findings += [
             *_check_generated(root, _all(found)),
-            *check_usage(catalog, found.sources, found.beside),
+            *check_usage(catalog, found.links, found.sources, found.beside),
         ]
     return sorted(set(findings))
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from yaml import YAMLError
 
 from tidegate.findings import Finding
+from tidegate.machine_yaml import read_all
 from tidegate.manifests.objects import Object, dig, title
 from tidegate.manifests.pods import Pod, check_drain, check_selectors, pods
 from tidegate.manifests.render import Rendered
@@ -105,8 +105,8 @@ def _shutdown_timeout(objects: Sequence[Object]) -> int:
         text = dig(one, "data", "engine.yaml") if one["kind"] == "ConfigMap" else None
         if text:
             try:
-                found = YAML(typ="safe").load(text).get("shutdown-timeout")
-            except (AttributeError, YAMLError):
+                found = next(read_all(text)).get("shutdown-timeout")
+            except (AttributeError, StopIteration, YAMLError):
                 return 0
             return found if isinstance(found, int) else 0
     return 0

@@ -25,6 +25,8 @@ _PLACES = ("base", "clusters", "models", "overlays", "policies")
 
 Step = tuple[set[Path], set[Path]]
 """The files that a folder adds to what is read, and the folders that it leads to."""
+Links = dict[Path, set[Path]]
+"""What each folder with a kustomization leads to, resolved."""
 
 
 def kustomization_of(folder: Path) -> Path | None:
@@ -143,12 +145,12 @@ def fingerprints(folders: Iterable[Path]) -> list[str | None]:
     return [fingerprint(folder, step, digest) for folder in folders]
 
 
-def links(root: Path) -> dict[Path, set[Path]]:
+def find_links(root: Path) -> Links:
     """What each folder with a kustomization leads to; unreadable ones are left out.
 
     Rendering says what is wrong with those.
     """
-    found: dict[Path, set[Path]] = {}
+    found: Links = {}
     for place in _PLACES:
         for name in NAMES:
             for path in (root / place).rglob(name):
@@ -157,11 +159,10 @@ def links(root: Path) -> dict[Path, set[Path]]:
     return found
 
 
-def find_roots(root: Path) -> list[str]:
+def find_roots(root: Path, links: Links) -> list[str]:
     """Folders that render on their own: kustomizations that no other one leads to."""
-    found = links(root)
-    used = {path for paths in found.values() for path in paths}
-    whole = [folder for folder in sorted(found) if folder not in used and not _component(folder)]
+    used = {path for paths in links.values() for path in paths}
+    whole = [folder for folder in sorted(links) if folder not in used and not _component(folder)]
     return [folder.relative_to(root.resolve()).as_posix() for folder in whole]
 
 
@@ -170,15 +171,14 @@ def _component(folder: Path) -> bool:
     return file is None or read_file(file).get("kind") == "Component"
 
 
-def find_unused(root: Path, folders: Iterable[str]) -> list[str]:
+def find_unused(root: Path, links: Links, folders: Iterable[str]) -> list[str]:
     """Folders of base/ that rendering none of these folders reads."""
-    found = links(root)
     used, waiting = set[Path](), [(root / folder).resolve() for folder in folders]
     while waiting:
         folder = waiting.pop()
         if folder not in used:
             used.add(folder)
-            waiting += found.get(folder, ())
+            waiting += links.get(folder, ())
     base = (root / "base").resolve()
-    left = (one for one in found if one.is_relative_to(base) and one not in used)
+    left = (one for one in links if one.is_relative_to(base) and one not in used)
     return sorted(one.relative_to(root.resolve()).as_posix() for one in left)

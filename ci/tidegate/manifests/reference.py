@@ -1,7 +1,8 @@
 """The reference table of components: what each one is for and which units use it; generated."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from tidegate.findings import Finding
@@ -61,8 +62,15 @@ def update_reference(root: Path, rendered: Sequence[Rendered[Source]]) -> None:
     write_atomically(root / REFERENCE, _text(root, rendered).encode())
 
 
+def _listed(folder: Path) -> list[Path]:
+    file = folder / "kustomization.yaml"
+    parts = read_kustomization(file).get("components") if file.is_file() else []
+    return [(folder / part).resolve() for part in parts or []]
+
+
 def _text(root: Path, rendered: Sequence[Rendered[Source]]) -> str:
-    used = {one.unit.name: set(components(root / one.unit.folder)) for one in rendered}
+    listed = cache(_listed)  # most are part of many units
+    used = {one.unit.name: set(components(root / one.unit.folder, listed)) for one in rendered}
     rows = []
     for name, purpose in _purposes(root):
         folder = (root / COMPONENTS / name).resolve()
@@ -72,13 +80,11 @@ def _text(root: Path, rendered: Sequence[Rendered[Source]]) -> str:
     return _HEAD + "".join(rows)
 
 
-def components(folder: Path) -> Iterator[Path]:
+def components(folder: Path, listed: Callable[[Path], list[Path]] = _listed) -> Iterator[Path]:
     """The components that a kustomization lists, and those that they list in turn."""
-    for part in read_kustomization(folder / "kustomization.yaml").get("components") or []:
-        path = (folder / part).resolve()
+    for path in listed(folder):
         yield path
-        if (path / "kustomization.yaml").is_file():
-            yield from components(path)
+        yield from components(path, listed)
 
 
 def _purposes(root: Path) -> Iterator[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tidegate import cache
 from tidegate.findings import Finding, FindingsError, cannot_check, refuse
@@ -38,9 +38,17 @@ def kubectl() -> str:
     return str(Path(sys.executable).parent / "kubectl")
 
 
+class _Output(NamedTuple):
+    """What kubectl printed, and the objects in it."""
+
+    text: str
+    objects: list[dict[str, Any]]
+
+
 def _keys(folders: Sequence[Path]) -> list[str | None]:
-    """What each rendering depends on: the files, and which kubectl makes it."""
-    return [f"{kubectl()} {files}" if files else None for files in fingerprints(folders)]
+    """What each rendering depends on: the files, which kubectl makes it, and who reads both."""
+    code = cache.code("machine_yaml.py", "manifests/graph.py", "manifests/render.py")
+    return [f"{code} {kubectl()} {files}" if files else None for files in fingerprints(folders)]
 
 
 def build(folder: Path, *, name: str) -> str:
@@ -55,22 +63,27 @@ def build(folder: Path, *, name: str) -> str:
     (key,) = _keys([folder])
     known = _remembered(key)
     if known is not None:
-        return known
-    text = _kustomize(folder, name=name)
-    _remember([(folder, key, text)])
-    return text
+        return known.text
+    output = _read(_kustomize(folder, name=name))
+    _remember([(folder, key, output)])
+    return output.text
 
 
-def _remembered(key: str | None) -> str | None:
-    return cache.read("render", key, str) if key else None
+def _read(text: str) -> _Output:
+    return _Output(text, list(read_all(text)))
 
 
-def _remember(made: Sequence[tuple[Path, str | None, str]]) -> None:
+def _remembered(key: str | None) -> _Output | None:
+    known = cache.read("render", key, list) if key else None
+    return _Output(*known) if known else None
+
+
+def _remember(made: Sequence[tuple[Path, str | None, _Output]]) -> None:
     # What changed meanwhile is what a text may be of; the next run renders that again.
     now = _keys([folder for folder, _, _ in made])
-    for (_, key, text), key_now in zip(made, now, strict=True):
+    for (_, key, output), key_now in zip(made, now, strict=True):
         if key and key == key_now:
-            cache.write("render", key, text)
+            cache.write("render", key, list(output))
 
 
 def _kustomize(folder: Path, *, name: str) -> str:
@@ -108,10 +121,7 @@ def _kustomize(folder: Path, *, name: str) -> str:
 
 def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
-    return _rendered(unit, build(unit.root / unit.folder, name=unit.folder))
-
-
-def _rendered(unit: S, text: str) -> Rendered[S]:
+    text = build(unit.root / unit.folder, name=unit.folder)
     return Rendered(unit, text, tuple(read_all(text)))
 
 
@@ -128,14 +138,16 @@ def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
 
     folders = [unit.root / unit.folder for unit in units]
     keys = _keys(folders)
-    texts = [_remembered(key) for key in keys]
-    new = [index for index, text in enumerate(texts) if text is None]
+    outputs = [_remembered(key) for key in keys]
+    new = [index for index, output in enumerate(outputs) if output is None]
     # kubectl alone is left to threads: they slow down whatever Python does itself.
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for index, text in zip(new, pool.map(attempt, [units[i] for i in new]), strict=True):
-            texts[index] = text
-    _remember([(folders[i], keys[i], text) for i in new if (text := texts[i]) is not None])
+            outputs[index] = None if text is None else _read(text)
+    _remember([(folders[i], keys[i], output) for i in new if (output := outputs[i])])
     rendered = [
-        _rendered(unit, text) for unit, text in zip(units, texts, strict=True) if text is not None
+        Rendered(unit, output.text, tuple(output.objects))
+        for unit, output in zip(units, outputs, strict=True)
+        if output
     ]
     return rendered, sorted(findings)

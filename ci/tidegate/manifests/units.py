@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 from tidegate.catalog.load import ENVIRONMENT, EXAMPLES, NAMESPACE, PROFILE, Catalog, ModelFolder
 from tidegate.catalog.objects import Environment, Service
 from tidegate.findings import Finding, FindingsError, refuse
-from tidegate.manifests.graph import find_roots
+from tidegate.manifests.graph import Links, find_roots
 from tidegate.manifests.release import Release, read_kustomization, read_release
 
 # What a cluster has of this repository beside its services, by what its files are called.
@@ -111,7 +111,7 @@ def _folders(overlays: Path) -> Iterator[Path]:
     )
 
 
-def find_folders(root: Path) -> list[Folder]:
+def find_folders(root: Path, links: Links) -> list[Folder]:
     """Everything beside the units that is rendered on its own, by its place."""
     patterns = (f"overlays/*/{NAMESPACE}/", f"overlays/{EXAMPLES}/*/", "clusters/*/")
     found = {
@@ -120,7 +120,7 @@ def find_folders(root: Path) -> list[Folder]:
         for path in root.glob(pattern)
         if path.name not in {ENVIRONMENT, PROFILE}
     }
-    found |= {name for name in find_roots(root) if not name.startswith("overlays/")}
+    found |= {name for name in find_roots(root, links) if not name.startswith("overlays/")}
     return [Folder(root, name) for name in sorted(found)]
 
 

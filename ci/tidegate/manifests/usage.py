@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from tidegate.catalog.load import Catalog
 from tidegate.findings import Finding
 from tidegate.manifests.clusters import applied
-from tidegate.manifests.graph import find_unused
+from tidegate.manifests.graph import Links, find_unused
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import PLATFORM, Folder, Unit
 
 
 def check_usage(
-    catalog: Catalog, units: Sequence[Unit], beside: Sequence[Rendered[Folder]]
+    catalog: Catalog, links: Links, units: Sequence[Unit], beside: Sequence[Rendered[Folder]]
 ) -> Iterator[Finding]:
     """Findings of folders of base/ that no unit uses, and of the platform's that no cluster has."""
     used = [*(one.folder for one in units), *(one.unit.folder for one in beside)]
-    for folder in find_unused(catalog.root, used):
+    for folder in find_unused(catalog.root, links, used):
         yield Finding(
             f"{folder}/kustomization.yaml",
             "component",

@@ -102,12 +102,13 @@ def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     model = scope.model and (scope.model.name, scope.model.spec.model_dump(), scope.model.engine)
     texts = [policy.text for policy in policies]
     # Not JSON, in which the key 1 and the key "1" are one.
-    key = repr((scope.name, scope.file, scope.namespace, scope.objects, texts, model))
+    seen = scope.name, scope.file, scope.namespace, scope.objects, texts, model
+    key = repr((cache.code(), *seen))
     known = cache.read("verdict", key, list)
     if known is not None:
         return [Finding(*fields) for fields in known]
     found = list(judge(scope, policies))
-    cache.write("verdict", key, [one.fields() for one in found])
+    cache.write("verdict", key, [list(one.fields()) for one in found])
     return found
 
 

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 
 from tidegate.catalog.load import load_valid
 from tidegate.manifests.clusters import applied
+from tidegate.manifests.graph import find_links
 from tidegate.manifests.projects import of_kind
 from tidegate.manifests.render import render
 from tidegate.manifests.units import Folder, find_folders
@@ -228,7 +229,7 @@ def test_policies_hold_in_the_namespaces_that_are_rendered_here() -> None:
     """The label that bindings select is that of every environment's namespace."""
     namespaces = [
         one["metadata"]["labels"]
-        for source in find_folders(ROOT)
+        for source in find_folders(ROOT, find_links(ROOT))
         if source.name.endswith("/namespace")
         for one in of_kind(render(source).objects, "Namespace")
     ]
@@ -265,7 +266,7 @@ def test_whatever_an_example_shows_the_services_project_allows() -> None:
     allowed = {(one["group"], one["kind"]) for one in project["namespaceResourceWhitelist"]}
     kinds = {
         (one["apiVersion"].rpartition("/")[0], one["kind"])
-        for source in find_folders(ROOT)
+        for source in find_folders(ROOT, find_links(ROOT))
         if source.name.startswith("examples/")
         for one in render(source).objects
         if one["metadata"].get("namespace") == "llm-examples"

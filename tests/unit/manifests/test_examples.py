@@ -10,10 +10,15 @@ from tests.conftest import ROOT, Cli
 from tidegate.catalog.load import load_valid
 from tidegate.findings import Finding
 from tidegate.manifests.examples import check_example
+from tidegate.manifests.graph import find_links
 from tidegate.manifests.render import Rendered, render
 from tidegate.manifests.units import Folder, find_folders, find_units
 
-EXAMPLES = [folder.name for folder in find_folders(ROOT) if folder.name.startswith("examples/")]
+EXAMPLES = [
+    folder.name
+    for folder in find_folders(ROOT, find_links(ROOT))
+    if folder.name.startswith("examples/")
+]
 
 
 def rendered(name: str) -> dict[tuple[str, str], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from tests.conftest import ROOT
 from tidegate import cache
 from tidegate.catalog.load import load_valid
 from tidegate.manifests import render
-from tidegate.manifests.graph import find_roots, find_unused, fingerprint, reached
-from tidegate.manifests.units import find_folders, find_units
+from tidegate.manifests.graph import find_links, find_roots, find_unused, fingerprint, reached
+from tidegate.manifests.units import find_folders, find_units, read_unit
 
 UNIT = "overlays/dev/generator"
 
@@ -71,7 +72,7 @@ def test_components_and_used_folders_are_no_roots(repository: Path) -> None:
     (repository / "base" / "extra").mkdir()
     (repository / "base" / "extra" / "kustomization.yaml").write_text("resources: []\n")
 
-    found = find_roots(repository)
+    found = find_roots(repository, find_links(repository))
 
     assert {UNIT, "policies", "base/extra"} <= set(found)
     assert not {"base/engine", "policies/bindings", "base/components/nvidia-gpu"} & set(found)
@@ -79,7 +80,7 @@ def test_components_and_used_folders_are_no_roots(repository: Path) -> None:
 
 def test_a_folder_is_used_by_what_leads_to_it_over_any_number_of_others() -> None:
     """A unit's components count, and those that they bring; what no one leads to does not."""
-    unused = find_unused(ROOT, [UNIT])
+    unused = find_unused(ROOT, find_links(ROOT), [UNIT])
 
     used = {"base/engine", "base/services/generator", "base/model", "base/components/monitoring"}
     assert not used & set(unused)
@@ -89,25 +90,34 @@ def test_a_folder_is_used_by_what_leads_to_it_over_any_number_of_others() -> Non
 def test_nothing_that_is_shipped_is_never_rendered() -> None:
     """Every folder of base/ is part of a unit, an example, a cluster or the platform."""
     units, _ = find_units(load_valid(ROOT))
-    folders = [one.folder for one in units] + [one.folder for one in find_folders(ROOT)]
+    folders = [one.folder for one in units] + [
+        one.folder for one in find_folders(ROOT, find_links(ROOT))
+    ]
 
-    assert find_unused(ROOT, folders) == []
+    assert find_unused(ROOT, find_links(ROOT), folders) == []
 
 
 def test_a_folder_is_rendered_once(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second time nothing runs; after an edit it does."""
+    """The second time nothing runs; after an edit it does, and after one of what renders."""
     monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "cache"))
     first = render.build(repository / UNIT, name=UNIT)
+    whole, _ = render.render_all([read_unit(load_valid(repository), "dev", "generator")])
 
     def refuse(*arguments: object, **options: object) -> None:
         raise OSError(arguments, options)
 
     monkeypatch.setattr(subprocess, "run", refuse)
 
-    assert render.build(repository / UNIT, name=UNIT) == first
+    again, _ = render.render_all([read_unit(load_valid(repository), "dev", "generator")])
+    assert render.build(repository / UNIT, name=UNIT) == first == again[0].text
+    assert again[0].objects == whole[0].objects
     (repository / "base" / "engine" / "extra.yaml").write_text("{}")
+    with pytest.raises(Exception, match="could not run"):
+        render.build(repository / UNIT, name=UNIT)
+    (repository / "base" / "engine" / "extra.yaml").unlink()
+    monkeypatch.setattr(cache, "code", lambda *_: "other code")
     with pytest.raises(Exception, match="could not run"):
         render.build(repository / UNIT, name=UNIT)
 
@@ -141,6 +151,24 @@ def test_entries_that_nobody_asked_for_in_a_month_are_forgotten(
 
     assert cache.read("render", "read", str) == "read"
     assert cache.read("render", "old", str) is None
+
+
+def test_entries_are_looked_through_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be tens of thousands, and every check would wait for it."""
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+    cache.prune()
+    cache.write("render", "old", "old")
+    (entry,) = tmp_path.glob("render/*.json")
+    os.utime(entry, (0, 0))
+
+    cache.prune()
+    assert entry.exists()
+
+    os.utime(tmp_path / "pruned", (time.time() - 25 * 3600,) * 2)
+    cache.prune()
+    assert not entry.exists()
 
 
 def test_a_cache_that_cannot_be_written_keeps_nothing(

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.manifests.graph import find_roots, fingerprint, kustomization_of, reached, references
+from tidegate.manifests.graph import (
+    find_links,
+    find_roots,
+    fingerprint,
+    kustomization_of,
+    reached,
+    references,
+)
 from tidegate.policy.picture import COLUMN, ROW, TOP, picture
 from tidegate.policy.scope import Scope
 
@@ -79,7 +86,7 @@ def test_a_long_text_does_not_make_a_root_disappear(tmp_path: Path) -> None:
     """A one-line patch longer than a file's name is still rendered and checked."""
     write(tmp_path / "overlays" / "long", f"patches: [{{patch: {'x' * 400}}}]")
 
-    assert find_roots(tmp_path) == ["overlays/long"]
+    assert find_roots(tmp_path, find_links(tmp_path)) == ["overlays/long"]
 
 
 def test_folders_that_lead_to_each_other_are_read_once(tmp_path: Path) -> None:
