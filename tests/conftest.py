@@ -1,5 +1,6 @@
 """What tests share: a copy of this repository to break, the command line, and git remotes."""
 
+import os
 import shutil
 import signal
 import stat
@@ -20,6 +21,8 @@ settings.register_profile("tidegate", deadline=None)
 settings.load_profile("tidegate")
 
 ROOT = Path(__file__).parents[1]
+# What tests render a thousand times over is not kept in anyone's home.
+os.environ.setdefault("TIDEGATE_CACHE", str(ROOT / ".lab" / "cache"))
 PARTS = (
     *("models", "base", "overlays", "clusters", "policies", "exceptions"),
     *("ci/images", "docs/runbooks", "tests/golden"),

@@ -62,7 +62,7 @@ def document(text: str) -> Any:  # noqa: ANN401 - YAML holds anything
         return deepcopy(_document(text))
     key = hashlib.sha256(text.encode()).hexdigest()
     if key not in memory:
-        value = _document(text)
+        value = _parse(text)
         told = cache.told(value)
         if told is None:
             return deepcopy(value)
@@ -82,6 +82,16 @@ def remembering(memory: dict[str, str]) -> Iterator[None]:
 
 @lru_cache(maxsize=4096)
 def _document(text: str) -> Any:  # noqa: ANN401 - as above
+    key = f"{cache.code('catalog/reading.py')} {text}"
+    known = cache.read("document", key, list)
+    if known:
+        return known[0]
+    value = _parse(text)
+    cache.write("document", key, [value])
+    return value
+
+
+def _parse(text: str) -> Any:  # noqa: ANN401 - as above
     return YAML(typ="safe", pure=True).load(text)
 
 

@@ -1,10 +1,13 @@
 """A YAML document from memory is the document that parsing gives, or it is not remembered."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
+from tidegate.catalog import reading
 from tidegate.catalog.reading import document, remembering
 
 scalars = st.one_of(
@@ -52,6 +55,26 @@ def test_only_what_json_can_tell_is_remembered(text: str, kept: int) -> None:
     with remembering(memory):
         document(text)
     assert len(memory) == kept
+
+
+def test_a_document_is_parsed_once_for_all_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next process takes it from the user's cache; one that JSON cannot tell it parses."""
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+    texts = {"a: [1, x]": {"a": [1, "x"]}, "": None, "1: a": {1: "a"}}
+    parsed = []
+
+    def parse(text: str) -> object:
+        parsed.append(text)
+        return texts[text]
+
+    monkeypatch.setattr(reading, "_parse", parse)
+    for _ in range(2):
+        reading._document.cache_clear()  # noqa: SLF001 - as in the next process
+        assert {text: document(text) for text in texts} == texts
+
+    assert parsed == [*texts, "1: a"]
 
 
 def test_who_changes_a_remembered_document_changes_it_for_himself() -> None:
