@@ -103,8 +103,7 @@ def down(root: Root = None) -> None:
     """End every server of the lab, and what a killed run left, by pid."""
     lab = _lab(root)
     with lab.locked():
-        ended = [server.name for server in read_servers(lab) if stop(lab, server.name)]
-        ended += end_left(lab.logs)
+        ended = stop(lab, *(server.name for server in read_servers(lab))) + end_left(lab.logs)
     console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
 
 

@@ -71,9 +71,8 @@ def run_demo(lab: Lab, reporter: Reporter, *, reuse: bool) -> None:
         TidegateError: a part of it did not do what it must; no process is left.
     """
     with lab.locked(), ExitStack() as stack:
-        for server in read_servers(lab):
-            if server.name.startswith(PREFIX):
-                stop(lab, server.name)  # left by a run that was killed
+        left = [one.name for one in read_servers(lab) if one.name.startswith(PREFIX)]
+        stop(lab, *left)  # by a run that was killed
         catalog = load_valid(lab.root)
         artifacts = prepare(lab, reporter, reuse=reuse)
         with reporter.step("Make a git remote and a fork of this repository"):

@@ -52,6 +52,10 @@ class Lab:
         """What the model registry keeps: deleted, it is made again from git."""
         return self.home / "registry"
 
+    def state(self, name: str) -> Path:
+        """What is remembered of a server of that name while it runs."""
+        return self.run / f"{name}.json"
+
     @property
     def signing_key(self) -> Path:
         """The key that signs the lab's evidence; only its owner can read it."""

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -55,37 +55,49 @@ def group_members(pgid: int) -> list[psutil.Process]:
 
 
 def end_group(pid: int, grace: float = GRACE_SECONDS) -> None:
-    """End a group by its leader's pid: SIGTERM to the leader, after the grace SIGKILL to all.
+    """As `end_groups`, for one."""
+    end_groups([pid], grace)
 
-    Children whose leader is gone get the SIGTERM themselves.
+
+def end_groups(pids: Iterable[int], grace: float = GRACE_SECONDS) -> None:
+    """End groups side by side, each by its leader's pid: SIGTERM to the leader, SIGKILL to all.
+
+    Args:
+        pids: the leaders. Children whose leader is gone get the SIGTERM themselves.
+        grace: seconds between the two.
     """
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+    left = set(pids)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline:
-        exit_code(pid)
-        if not group_members(pid):
-            return
-        if started(pid) is None:
-            _kill_all(pid, signal.SIGTERM)
+    while (left := _living(left)) and time.monotonic() < deadline:
+        _kill_all({pid for pid in left if started(pid) is None}, signal.SIGTERM)
         time.sleep(0.05)
-    _kill_all(pid, signal.SIGKILL)
+    _kill_all(left, signal.SIGKILL)
     for _ in range(_KILL_LOOKS):
-        exit_code(pid)
-        if not group_members(pid):
+        left = _living(left)
+        if not left:
             return
         time.sleep(0.05)
 
 
-def _kill_all(pgid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pgid, number)
+def _living(pgids: set[int]) -> set[int]:
+    """Groups with members; all processes are looked through only where the leader is gone."""
+    for pid in pgids:
+        exit_code(pid)
+    return {pid for pid in pgids if started(pid) is not None or group_members(pid)}
 
 
-def end_recorded(pid: int, created: float) -> None:
-    """End a group that was recorded; nothing where another process has its pid by now."""
-    if started(pid) in {created, None}:
-        end_group(pid)
+def _kill_all(pgids: set[int], number: int) -> None:
+    for pgid in pgids:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pgid, number)
+
+
+def end_recorded(recorded: Iterable[tuple[int, float]]) -> None:
+    """End groups recorded as pid and start; not those whose pid another process has by now."""
+    end_groups(pid for pid, created in recorded if started(pid) in {created, None})
 
 
 def exit_code(pid: int) -> int | None:
@@ -167,8 +179,7 @@ def run_all_logged(
                     del running[log]
                     _require_success(commands[log], log, code)
     finally:
-        for pid in running.values():
-            end_group(pid)
+        end_groups(running.values())
         for log in commands:
             _record(log).unlink(missing_ok=True)
 
@@ -180,8 +191,8 @@ def _record(log: Path) -> Path:
 def end_left(logs: Path) -> list[str]:
     """End the commands that a killed run left, by the records beside their logs; their names."""
     records = sorted(logs.glob("*.pid"))
+    end_recorded(json.loads(record.read_text()) for record in records)
     for record in records:
-        end_recorded(*json.loads(record.read_text()))
         record.unlink()
     return [record.stem for record in records]
 

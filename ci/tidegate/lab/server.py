@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,15 +18,13 @@ from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.lab.paths import PACKAGE, Lab
 from tidegate.lab.process import (
-    end_group,
     end_recorded,
-    exit_code,
     group_members,
     last_lines,
-    spawn,
+    run_logged,
     started,
 )
-from tidegate.oci import Layout, write_atomically
+from tidegate.oci import Layout
 
 HOST = "127.0.0.1"
 HEALTHY_SECONDS = 240.0
@@ -104,10 +102,6 @@ def _bind(probe: socket.socket, port: int) -> int:
     return int(probe.getsockname()[1])
 
 
-def _state(lab: Lab, name: str) -> Path:
-    return lab.run / f"{name}.json"
-
-
 def unpacked(lab: Lab, digest: str) -> Path:
     """The folder with a model artifact's content: what is served is what was packed."""
     folder = lab.home / "serve" / digest.removeprefix("sha256:")
@@ -116,53 +110,53 @@ def unpacked(lab: Lab, digest: str) -> Path:
     return folder
 
 
-def start(lab: Lab, name: str, model: ModelFolder, digest: str, port: int) -> Server:
-    """Start vLLM on a packed model, on a free port; it is not healthy yet."""
-    command = [
-        str(lab.python), "-m", "tidegate.lab.engine",
-        "--config", str(model.folder / model.spec.engine_config),
-        "--model", str(unpacked(lab, digest)), "--host", HOST, "--port", str(port),
-    ]  # fmt: skip
-    # What vLLM finds out about a model's architecture takes it 9 s of each start.
-    own = ENVIRONMENT | PACKAGE | {"VLLM_CACHE_ROOT": str(lab.venv / "cache")}
-    return launch(lab, name, (model.name, digest), port, command=command, environment=own)
-
-
-def launch(
-    lab: Lab,
-    name: str,
-    what: tuple[str, str],
-    port: int,
-    *,
-    command: list[str],
-    environment: dict[str, str],
-) -> Server:
-    """Start a server in place of the one of its name, and remember it; it is not healthy yet.
+def start(
+    lab: Lab, wanted: dict[str, tuple[ModelFolder, str]], ports: Sequence[int]
+) -> dict[str, Server]:
+    """Start vLLM on packed models in place of the servers of these names; none is healthy yet.
 
     Args:
         lab: the lab.
-        name: how the server is called.
-        what: what it serves, and the digest of that.
-        port: a free one, which the command names too.
-        command: the command.
-        environment: variables beside the lab's own.
+        wanted: model and artifact digest for each name.
+        ports: a free one for each.
+
+    Raises:
+        CouldNotCheckError: they cannot be started; none is left.
     """
-    stop(lab, name)
-    log = lab.logs / f"{name}.log"
+    stop(lab, *wanted)
     # vLLM leaves sockets in the temporary folder when it is killed; a short path, as sockets need.
-    scratch = tempfile.mkdtemp(prefix="tidegate-")
-    pid = None
+    scratch = {name: tempfile.mkdtemp(prefix="tidegate-") for name in wanted}
+    specs = [
+        _spec(lab, name, model, (digest, port, scratch[name]))
+        for (name, (model, digest)), port in zip(wanted.items(), ports, strict=True)
+    ]
+    # What vLLM finds out about a model's architecture takes it 9 s of each start.
+    own = ENVIRONMENT | PACKAGE | {"VLLM_CACHE_ROOT": str(lab.venv / "cache")}
+    command = [str(lab.python), "-m", "tidegate.lab.engine", json.dumps(specs)]
+    lab.run.mkdir(parents=True, exist_ok=True)
     try:
-        pid = spawn(command, log, environment | {"TMPDIR": scratch})
-        created = started(pid) or 0.0  # it may have died already
-        server = Server(name, *what, pid, created, port, str(log), scratch)
-        write_atomically(_state(lab, name), json.dumps(asdict(server)).encode())
+        run_logged(command, lab.logs / "engines.log", own)
     except BaseException:
-        if pid:
-            end_group(pid)
-        shutil.rmtree(scratch, ignore_errors=True)
+        stop(lab, *wanted)
+        for folder in scratch.values():
+            shutil.rmtree(folder, ignore_errors=True)
         raise
-    return server
+    return {one.name: one for one in read_servers(lab) if one.name in wanted}
+
+
+def _spec(lab: Lab, name: str, model: ModelFolder, own: tuple[str, int, str]) -> dict[str, object]:
+    """What `tidegate.lab.engine` must know to start a server and to remember it."""
+    digest, port, scratch = own
+    log = str(lab.logs / f"{name}.log")
+    return {
+        "state": str(lab.state(name)),
+        "record": asdict(Server(name, model.name, digest, 0, 0.0, port, log, scratch)),
+        "arguments": [
+            *("--config", str(model.folder / model.spec.engine_config)),
+            *("--model", str(unpacked(lab, digest))),
+            *("--host", HOST, "--port", str(port)),
+        ],
+    }
 
 
 def read_servers(lab: Lab) -> list[Server]:
@@ -170,16 +164,14 @@ def read_servers(lab: Lab) -> list[Server]:
     return [Server(**json.loads(path.read_text())) for path in sorted(lab.run.glob("*.json"))]
 
 
-def stop(lab: Lab, name: str) -> bool:
-    """End a server and forget it; False where there is none of that name."""
-    path = _state(lab, name)
-    if not path.exists():
-        return False
-    server = Server(**json.loads(path.read_text()))
-    end_recorded(server.pid, server.created)
-    shutil.rmtree(server.scratch, ignore_errors=True)
-    path.unlink(missing_ok=True)
-    return True
+def stop(lab: Lab, *names: str) -> list[str]:
+    """End servers side by side and forget them; the names of those that there were."""
+    servers = [one for one in read_servers(lab) if one.name in names]
+    end_recorded((one.pid, one.created) for one in servers)
+    for one in servers:
+        shutil.rmtree(one.scratch, ignore_errors=True)
+        lab.state(one.name).unlink(missing_ok=True)
+    return [one.name for one in servers]
 
 
 def health_fault(server: Server) -> str | None:
@@ -233,13 +225,12 @@ def wait_healthy(
 
 
 def _died(server: Server) -> CouldNotCheckError:
-    code = exit_code(server.pid)
     return cannot_check(
         server.log,
         server.name,
         "ended before it was healthy",
         wanted="a running server",
-        found=f"{'no process' if code is None else f'exit {code}'}: {last_lines(Path(server.log))}",
+        found=last_lines(Path(server.log)),
         next_step="read the log",
     )
 
@@ -258,24 +249,19 @@ def serving(
     try:
         yield start_all(lab, wanted, port)
     finally:
-        for name in wanted:
-            stop(lab, name)
+        stop(lab, *wanted)
 
 
 def start_all(
     lab: Lab, wanted: dict[str, tuple[ModelFolder, str]], port: int = 0
 ) -> dict[str, Server]:
     """As `serving`, but left running; none is left where one does not become healthy."""
-    servers: dict[str, Server] = {}
     own = [server.port for server in read_servers(lab) if server.alive and server.name in wanted]
-    ports = choose_ports(len(wanted), port, own)
+    servers = start(lab, wanted, choose_ports(len(wanted), port, own))
     try:
-        for (name, (model, digest)), free in zip(wanted.items(), ports, strict=True):
-            servers[name] = start(lab, name, model, digest, free)
         for server in servers.values():
             wait_healthy(server)
     except BaseException:
-        for name in wanted:
-            stop(lab, name)
+        stop(lab, *wanted)
         raise
     return servers

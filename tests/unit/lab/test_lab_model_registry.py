@@ -69,5 +69,5 @@ def test_a_registry_that_dies_is_one_line_and_nothing_is_left(own: Lab) -> None:
     with pytest.raises(CouldNotCheckError) as failed:
         start_registry(own)
 
-    assert one_line(failed).endswith("found exit 1: no such database - read the log")
+    assert one_line(failed).endswith("found no such database - read the log")
     assert read_servers(own) == []

@@ -175,7 +175,7 @@ def test_children_whose_leader_is_gone_are_ended(tmp_path: Path) -> None:
     eventually(lambda: exit_code(pid) == 1)
     assert len(group_members(pid)) == 1
 
-    end_recorded(pid, 1.0)
+    end_recorded([(pid, 1.0)])
 
     assert group_members(pid) == []
 
@@ -193,7 +193,7 @@ def test_a_pid_that_another_process_has_is_not_ended(sleeper: int) -> None:
     created = started(sleeper)
     assert created is not None
 
-    end_recorded(sleeper, created - 1)
+    end_recorded([(sleeper, created - 1)])
 
     assert started(sleeper) == created
 

@@ -1,6 +1,7 @@
 """Servers of the lab: started together, waited for, remembered, and ended by pid."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -93,26 +94,30 @@ def test_servers_run_until_they_are_stopped(servers: Servers) -> None:
     assert Path(one.log).read_text() == served
     assert Path(one.scratch).is_dir()
 
-    assert [stop(servers.lab, name) for name in ("one", "two", "two", "none")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert stop(servers.lab, "one", "two", "none") == ["one", "two"]
+    assert stop(servers.lab, "two") == []
     assert not one.alive
     assert servers.nothing_left()
 
 
 def test_an_engine_gets_its_settings(servers: Servers) -> None:
     """The lab's variables, a temporary folder of its own, and the model's engine file."""
-    (server,) = servers.start(one="well").values()
-    process = psutil.Process(server.pid)
-    environment, command = process.environ(), " ".join(process.cmdline())
+    (server,) = servers.start(one="tell").values()
+    told = Path(server.log).read_text()
 
-    assert environment["TMPDIR"] == server.scratch
-    assert module.ENVIRONMENT.items() <= environment.items()
-    assert f"--config {servers.model.folder}/engine.yaml " in command
-    assert f"--host {HOST} --port {server.port}" in command
+    assert module.ENVIRONMENT.items() <= psutil.Process(server.pid).environ().items()
+    assert f"--config {servers.model.folder}/engine.yaml " in told
+    assert f"--host {HOST} --port {server.port} {server.scratch} {server.scratch}\n" in told
+
+
+def test_servers_are_copies_of_one_process_and_groups_of_their_own(servers: Servers) -> None:
+    """What all of them import is imported once; who started them is gone."""
+    found = servers.start(one="well", two="well").values()
+    processes = [psutil.Process(server.pid) for server in found]
+
+    assert len({tuple(process.cmdline()) for process in processes}) == 1
+    assert [os.getpgid(server.pid) for server in found] == [server.pid for server in found]
+    assert len(servers.left()) == 2
 
 
 def test_a_server_that_dies_is_one_line_with_its_last_words(servers: Servers) -> None:
@@ -123,14 +128,14 @@ def test_a_server_that_dies_is_one_line_with_its_last_words(servers: Servers) ->
     assert servers.nothing_left()
     log, line = servers.lab.logs / "bad.log", one_line(failed)
     assert line.startswith(
-        f"{log}: bad: ended before it was healthy; wanted a running server, found exit 3: loading "
+        f"{log}: bad: ended before it was healthy; wanted a running server, found loading "
     )
     assert line.endswith(" | Traceback | no such flag - read the log")
 
 
 def test_children_of_a_server_that_dies_are_ended(servers: Servers) -> None:
     """A worker that outlives its leader holds memory and the port."""
-    with pytest.raises(CouldNotCheckError, match="exit 3"):
+    with pytest.raises(CouldNotCheckError, match="ended before it was healthy"):
         servers.start(bad="orphan")
 
     assert servers.nothing_left()
@@ -160,7 +165,7 @@ def test_a_server_that_never_becomes_healthy_is_one_line(
 def test_the_answer_of_another_process_is_not_the_servers(servers: Servers) -> None:
     """What a stranger at the port answers would be evidence of a model that never ran."""
     good, silent = servers.start(good="well").popitem()[1], servers.wanted(bad="mute")
-    started_too = module.start(servers.lab, "bad", *silent["bad"], good.port)
+    started_too = module.start(servers.lab, silent, [good.port])["bad"]
 
     with pytest.raises(CouldNotCheckError, match="an answer of another process"):
         wait_healthy(started_too, seconds=0)
@@ -219,20 +224,26 @@ def test_an_interrupt_while_waiting_leaves_nothing(
     assert servers.nothing_left()
 
 
+@pytest.mark.parametrize("forgotten", ["one", "two"])
 def test_a_state_that_cannot_be_written_starts_no_server(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, forgotten: str
 ) -> None:
-    """A server that nobody remembers would never be ended."""
+    """A server that nobody remembers would never be ended; nor is one that was remembered left."""
+    real = module._spec  # noqa: SLF001 - where a server is remembered
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def spec(
+        lab: Lab, name: str, model: ModelFolder, own: tuple[str, int, str]
+    ) -> dict[str, object]:
+        lost = {"state": "/dev/null/state.json"} if name == forgotten else {}
+        return real(lab, name, model, own) | lost
 
-    wanted = servers.wanted(one="well")
-    monkeypatch.setattr(module, "write_atomically", full)
-    with pytest.raises(OSError, match="No space left"):
-        start_all(servers.lab, wanted)
+    monkeypatch.setattr(module, "_spec", spec)
+    with pytest.raises(CouldNotCheckError) as failed:
+        servers.start(one="well", two="well")
 
     assert servers.nothing_left()
+    assert one_line(failed).startswith(f"{servers.lab.logs / 'engines.log'}: python -m tidegate")
+    assert f"{forgotten} ended before it was recorded" in one_line(failed)
 
 
 def test_an_engine_without_interpreter_is_one_line(servers: Servers) -> None:
@@ -243,7 +254,7 @@ def test_an_engine_without_interpreter_is_one_line(servers: Servers) -> None:
     with pytest.raises(CouldNotCheckError) as failed:
         start_all(servers.lab, wanted)
 
-    assert one_line(failed).startswith(f"{servers.lab.python}: one: cannot be started; ")
+    assert one_line(failed).startswith(f"{servers.lab.python}: engines: cannot be started; ")
     assert servers.nothing_left()
 
 
@@ -266,7 +277,7 @@ def test_a_pid_of_another_process_is_not_ended(servers: Servers) -> None:
     (servers.lab.run / "old.json").write_text(json.dumps(asdict(reused)))
 
     assert not reused.alive
-    assert stop(servers.lab, "old")
+    assert stop(servers.lab, "old") == ["old"]
 
     assert started(stranger) is not None
     assert read_servers(servers.lab) == [server]
