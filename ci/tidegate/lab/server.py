@@ -141,7 +141,8 @@ def start(
         for folder in scratch.values():
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    return {one.name: one for one in read_servers(lab) if one.name in wanted}
+    known = {one.name: one for one in read_servers(lab)}
+    return {name: known[name] for name in wanted}
 
 
 def _spec(lab: Lab, name: str, model: ModelFolder, own: tuple[str, int, str]) -> dict[str, object]:

@@ -15,13 +15,13 @@ from tidegate.promotion.index import FILE, known_documents
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that were parsed as YAML."""
     texts: list[str] = []
-    parse = reading._document.__wrapped__  # noqa: SLF001 - without what the process remembers
+    parse = reading._parse  # noqa: SLF001 - without what is remembered
 
     def told(text: str) -> object:
         texts.append(text)
         return parse(text)
 
-    monkeypatch.setattr(reading, "_document", told)
+    monkeypatch.setattr(reading, "_parse", told)
     return texts
 
 
