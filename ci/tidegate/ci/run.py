@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +19,7 @@ from tidegate.findings import Finding, TidegateError
 
 _CLEAN_UP_SECONDS = 60.0
 """How long an interrupted command may take to stop what it started, vLLM servers included."""
+_LOOK_SECONDS = 0.2
 
 
 class Outcome(StrEnum):
@@ -87,15 +90,44 @@ class Run:
                 planned.append(name)
         return planned
 
-    def run(self, name: str) -> Result:
-        """Run one command to its end; nothing of it is left when this is left early."""
+    def run_all(
+        self, planned: Sequence[Result | str], tell: Callable[[Result], None]
+    ) -> list[Result]:
+        """Run what is planned; results are in its order, and told as they come.
+
+        Those that run beside others are one after the other among themselves. Nothing of any is
+        left when this is left early.
+        """
+        beside = {name for name, _, command in named() if command.beside}
+        stop = threading.Event()
+
+        def done(one: Result | str) -> Result:
+            result = self.run(one, stop) if isinstance(one, str) else one
+            tell(result)
+            return result
+
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                found = [pool.submit(done, one) if one in beside else done(one) for one in planned]
+                return [one.result() if isinstance(one, Future) else one for one in found]
+            except BaseException:
+                stop.set()
+                raise
+
+    def run(self, name: str, stop: threading.Event | None = None) -> Result:
+        """Run one command to its end; nothing of it is left when this is left early.
+
+        Args:
+            name: of the command.
+            stop: ends it as Ctrl-C does, once it is set.
+        """
         command = next(command for found, _, command in named() if found == name)
         log = self.results / f"{name.replace('/', '-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         try:
             line = [self._filled(word, name) for word in command.line]
-            code = _wait([self._program(line[0]), *line[1:]], self.root, log)
+            code = _wait([self._program(line[0]), *line[1:]], self.root, log, stop)
         except TidegateError as error:
             log.write_text("".join(f"{finding}\n" for finding in error.findings))
             return Result(name, Outcome.BROKEN, reason=str(error.findings[0]), log=log)
@@ -135,7 +167,7 @@ def _absent(command: Command, error: OSError) -> Finding:
     )
 
 
-def _wait(line: list[str], root: Path, log: Path) -> int:
+def _wait(line: list[str], root: Path, log: Path, stop: threading.Event | None) -> int:
     """Exit code of a command that writes to `log`; it and its children are gone afterwards."""
     tools = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -150,10 +182,18 @@ def _wait(line: list[str], root: Path, log: Path) -> int:
             start_new_session=True,
         )
         try:
-            return process.wait()
+            return _ended(process, stop or threading.Event())
         except BaseException:
             _interrupt(process)
             raise
+
+
+def _ended(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK_SECONDS)
+        if stop.is_set():
+            raise KeyboardInterrupt
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:

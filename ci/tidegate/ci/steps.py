@@ -40,6 +40,8 @@ class Command:
 
     None for Trivy: it exits 1 where its database cannot be had, and 0 whatever it finds.
     """
+    beside: bool = False
+    """Whether it runs beside those after it: it waits for other programs most of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,13 @@ STEPS = (
         "test",
         "Every test that needs no cluster, the real engines of the lab included.",
         (
+            Command(
+                "engines",
+                (*PYTEST, "tests/lab"),
+                ("ci/tidegate/*", "tests/lab/*", "models/*", "requirements/*", "scripts/*"),
+                needs=(Need.LAB,),
+                beside=True,
+            ),
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
             Command("fixtures", (*PYTEST, "-n", "2", FIXTURE_TESTS), (*PYTHON, *COPIED, *FIXTURES)),
             Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
@@ -118,12 +127,6 @@ STEPS = (
                     *(f"--ignore={test}" for test in (*REPOSITORY_TESTS, FIXTURE_TESTS)),
                 ),
                 (*PYTHON, *COPIED, "tests/fixtures/*", "tools/*"),
-            ),
-            Command(
-                "engines",
-                (*PYTEST, "tests/lab"),
-                ("ci/tidegate/*", "tests/lab/*", "models/*", "requirements/*", "scripts/*"),
-                needs=(Need.LAB,),
             ),
         ),
     ),

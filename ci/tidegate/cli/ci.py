@@ -68,7 +68,7 @@ def ci(
     if plan:
         _show_plan(planned, json=json)
         return
-    done = [_tell(one if isinstance(one, Result) else run.run(one), json=json) for one in planned]
+    done = run.run_all(planned, lambda result: _tell(result, json=json))
     export(done, run.results, told(folder, base) if base else "")
     if json:
         print_json([result.as_dict() for result in done])
@@ -104,14 +104,13 @@ def _why(result: Result) -> str:
     return f"{result.outcome.value}: {result.reason}" if result.reason else result.outcome.value
 
 
-def _tell(result: Result, *, json: bool) -> Result:
+def _tell(result: Result, *, json: bool) -> None:
     """Say how a command ended as soon as it has, and show the log of one that did not pass."""
     if json or result.outcome in {Outcome.PASSED, Outcome.ABSENT, Outcome.UNCHANGED}:
-        return result
+        return
     errors.print(Text(f"{result.name}: {_why(result)}", style="red"))
     if result.log:
         errors.print(Text(result.log.read_text(errors="replace").rstrip()))
-    return result
 
 
 def _summary(done: list[Result]) -> None:

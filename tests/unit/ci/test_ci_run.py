@@ -1,4 +1,4 @@
-"""Commands run one after the other, none hides another, and nothing of them is left."""
+"""Commands run in order or beside others, none hides another, and nothing of them is left."""
 
 import contextlib
 import os
@@ -146,8 +146,34 @@ def test_what_this_machine_cannot_run_counts_for_nothing_when_asked(
         assert exit_code(results, here=True) == exit_code(present, here=False)
 
 
-def test_an_interrupt_ends_the_command_and_its_children(runner: Runner, tmp_path: Path) -> None:
-    """It may clean up first; then nothing of its group is alive."""
+def test_a_command_runs_beside_those_after_it(runner: Runner) -> None:
+    """It waits for the file of the last one; results keep their order and are told as they come."""
+    wait = "import pathlib, time\nwhile not pathlib.Path('there').exists(): time.sleep(0.01)"
+    run = runner(
+        Command("waits", python(wait), ("*",), beside=True),
+        Command("fails", python("raise SystemExit(1)"), ("*",)),
+        Command("makes", python("import pathlib; pathlib.Path('there').touch()"), ("*",)),
+    )
+    told: list[Result] = []
+    absent = Result("try/absent", Outcome.ABSENT)
+
+    found = run.run_all(["try/waits", "try/fails", absent, "try/makes"], told.append)
+
+    assert [(one.name, one.outcome) for one in found] == [
+        ("try/waits", Outcome.PASSED),
+        ("try/fails", Outcome.FAILED),
+        ("try/absent", Outcome.ABSENT),
+        ("try/makes", Outcome.PASSED),
+    ]
+    assert sorted(told, key=found.index) == found
+    assert told.index(found[1]) < told.index(found[3])
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_interrupt_ends_the_command_and_its_children(
+    runner: Runner, tmp_path: Path, *, beside: bool
+) -> None:
+    """It may clean up first; then nothing of its group is alive, wherever it runs."""
     code = (
         "import subprocess, sys, time, pathlib\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -158,7 +184,10 @@ def test_an_interrupt_ends_the_command_and_its_children(runner: Runner, tmp_path
         "finally:\n"
         "    pathlib.Path('cleaned').touch()\n"
     )
-    run = runner(Command("one", python(code), ("*",)))
+    run = runner(
+        Command("one", python(code), ("*",), beside=beside),
+        Command("two", python("import time; time.sleep(600)"), ("*",), beside=not beside),
+    )
 
     def interrupt() -> None:
         while not (tmp_path / "ready").exists():
@@ -167,7 +196,7 @@ def test_an_interrupt_ends_the_command_and_its_children(runner: Runner, tmp_path
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        run.run("try/one")
+        run.run_all(["try/one", "try/two"], lambda _: None)
 
     assert (tmp_path / "cleaned").exists()
     child = int((tmp_path / "pid").read_text())
