@@ -59,10 +59,21 @@ IMAGE = ("ci/images/*", "requirements/engine.txt")
 REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/test_fixtures_apply.py")
 # Each check of the repository, seen to find its fault in a copy of the repository.
 FIXTURE_TESTS = "tests/unit/test_fixtures.py"
+FIXTURE_CODE = (FIXTURE_TESTS, "tests/conftest.py", "tests/unit/fixture_files.py")
+# The code that checks and renders; a change of any other makes no fixture's finding another one.
+CHECKING = tuple(
+    f"ci/tidegate/{part}"
+    for part in (
+        *("catalog/*", "cli/*", "manifests/*", "policy/*", "supply/*"),
+        *("*__init__.py", "cache.py", "checks.yaml", "findings.py", "machine_yaml.py", "oci.py"),
+        *("registry.py", "ci/changes.py", "evidence/kinds.py", "evidence/schema.py"),
+        *("gates/verdict.py", "lab/paths.py", "promotion/git.py"),
+    )
+)
 # What tests copy and break. Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file,
 # and documents: the checks judge those, and each fixture is held to what it changes always.
 COPIED = (
-    *("base/*", "ci/*", "clusters/*", "exceptions/*", "models/*", "policies/*"),
+    *("base/*", "ci/images/*", "clusters/*", "exceptions/*", "models/*", "policies/*"),
     *("overlays/*.json", "overlays/signers.yaml", "overlays/*/policy.yaml", "overlays/examples/*"),
     *("overlays/*/environment/*", "overlays/*/namespace/*", "overlays/*/profile/*"),
 )
@@ -118,7 +129,11 @@ STEPS = (
                 beside=True,
             ),
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
-            Command("fixtures", (*PYTEST, "-n", "2", FIXTURE_TESTS), (*PYTHON, *COPIED, *FIXTURES)),
+            Command(
+                "fixtures",
+                (*PYTEST, "-n", "2", FIXTURE_TESTS),
+                (*CHECKING, *COPIED, *FIXTURES, *FIXTURE_CODE, "pyproject.toml", "requirements/*"),
+            ),
             Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
             Command(
                 "unit",
@@ -126,7 +141,7 @@ STEPS = (
                     *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
                     *(f"--ignore={test}" for test in (*REPOSITORY_TESTS, FIXTURE_TESTS)),
                 ),
-                (*PYTHON, *COPIED, "tests/fixtures/*", "tools/*"),
+                (*PYTHON, *COPIED, "ci/*", "tests/fixtures/*", "tools/*"),
             ),
         ),
     ),

@@ -51,6 +51,10 @@ CHECKS: list[Callable[[Scope], Iterator[Finding]]] = [
 ]
 
 
+# What a verdict on a scope follows from, by the layers: nothing else is imported here.
+CODE = ("*.*", "catalog/**/*", "manifests/**/*", "policy/**/*", "supply/**/*")
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What was looked at, and everything that is wrong with it."""
@@ -103,7 +107,7 @@ def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     texts = [policy.text for policy in policies]
     # Not JSON, in which the key 1 and the key "1" are one.
     seen = scope.name, scope.file, scope.namespace, scope.objects, texts, model
-    key = repr((cache.code(), *seen))
+    key = repr((cache.code(*CODE), *seen))
     known = cache.read("verdict", key, list)
     if known is not None:
         return [Finding(*fields) for fields in known]

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.unit.fixture_files import read
 
 from tidegate.ci.steps import STEPS, WORKFLOWS, Command, affected, named
 from tidegate.cli.app import app
+from tidegate.policy.repository import CODE
 from tidegate.promotion.git import Repository
 
 NEEDED_ELSEWHERE = {"docker", "trivy"}
@@ -94,6 +96,38 @@ def test_a_fixture_runs_again_where_it_changes_or_what_it_changes(kind: str) -> 
         assert ("test/fixtures" in runs(found)) is not bool(SEEN_ELSEWHERE.match(found)), path
 
 
+def loaded(code: str, *arguments: str | Path) -> set[str]:
+    """The files of the package that a process has loaded at its end, from the repository's root."""
+    told = (
+        "import atexit, sys\n"
+        "names = lambda: [m.__file__ for n, m in sys.modules.items() if n.startswith('tidegate')]\n"
+        "atexit.register(lambda: print(*filter(None, names()), sep='\\n', file=sys.stderr))\n"
+    )
+    command = [sys.executable, "-c", told + code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    files = [Path(line) for line in done.stderr.splitlines()]
+    assert len(files) > 20
+    return {file.relative_to(ROOT).as_posix() for file in files}
+
+
+def test_fixtures_run_again_for_all_code_that_checks_and_renders(repository: Path) -> None:
+    """Whatever these commands load, and no code that they do not."""
+    command = "from tidegate.cli import main; main()"
+    found = loaded(command, "check", "--root", repository)
+    found |= loaded(command, "render", "--update", "--root", repository)
+
+    assert [file for file in sorted(found) if "test/fixtures" not in runs(file)] == []
+    assert "test/fixtures" not in runs("ci/tidegate/promotion/write.py")
+
+
+def test_a_verdict_is_remembered_for_all_code_that_it_follows_from() -> None:
+    """Where a module that judges is another, its verdicts are worked out again."""
+    root = ROOT / "ci" / "tidegate"
+    known = {file.relative_to(ROOT).as_posix() for one in CODE for file in root.glob(one)}
+
+    assert loaded("import tidegate.policy.repository") <= known
+
+
 def test_a_change_of_documents_costs_seconds() -> None:
     """No engine, no image, no unit test."""
     assert runs("docs/how-to/add-a-model.md") == {
@@ -113,7 +147,7 @@ def test_a_change_of_one_overlay_renders_and_checks() -> None:
 
 def test_a_change_of_code_runs_every_test_and_no_image() -> None:
     """What the gates are made of runs on a real engine too."""
-    found = runs("ci/tidegate/promotion/git.py")
+    found = runs("ci/tidegate/findings.py")
 
     assert {"lint/types", "test/fixtures", "test/unit", "test/engines"} <= found
     assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
