@@ -139,10 +139,12 @@ class _Place:
     def _manifests(self, answer: httpx.Response) -> list[Descriptor]:
         """The descriptors of an index."""
         try:
-            listed = [one for one in answer.json()["manifests"] if DIGEST.fullmatch(one["digest"])]
+            listed = answer.json()["manifests"]
+            if listed is None:  # how registries in Go write an empty list
+                return []
+            return [one for one in listed if DIGEST.fullmatch(one["digest"])]
         except (KeyError, TypeError, ValueError):
             raise self._fault(answer.url.path, "an index of manifests", "something else") from None
-        return listed
 
     def _parts(self, digest: str, content: bytes) -> list[str]:
         """The digests of what a manifest of evidence consists of."""

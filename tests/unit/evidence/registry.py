@@ -61,7 +61,8 @@ class OciRegistry:
         """A page of the list, and where the next one is."""
         listed = self.refer(digest)
         end = start + self.page
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed[start:end]}
+        # Registries written in Go write an empty list as null.
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed[start:end] or None}
         link = {"Link": f'<?from={end}>; rel="next"'} if end < len(listed) else {}
         return 200, json.dumps(index).encode(), link
 
