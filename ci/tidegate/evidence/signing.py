@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tidegate.evidence.trust import BUNDLE, PAYLOAD, public_key, trust_config
+from tidegate.evidence.trust import BUNDLE, PAYLOAD, as_key, public_key, trust_config
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.oci import canonical_json
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
 
 FILE, KEYLESS = "file:", "sigstore:"
+# What cosign checks a signature by that was made with one of these keys.
+SCHEMES = ("ecdsa-sha2-nistp256", "ed25519", "rsa-pkcs1v15-sha256")
 
 
 class EvidenceSigner(Protocol):
@@ -36,13 +38,11 @@ class KeySigner:
     """Signs with a key that securesystemslib can use: a file, or a key management service."""
 
     signer: "Signer"
+    uri: str = "signer"
 
     def bundle(self, statement: bytes) -> bytes:
         """The statement in a bundle that names the key by the hash of its public half."""
-        from securesystemslib.dsse import Envelope  # noqa: PLC0415 - slow, see the module
-
-        envelope = Envelope(statement, PAYLOAD, {})
-        signature = bytes.fromhex(envelope.sign(self.signer).signature)
+        signature = self._signature(statement)
         return canonical_json(
             {
                 "mediaType": BUNDLE,
@@ -54,6 +54,18 @@ class KeySigner:
                 },
             }
         )
+
+    def _signature(self, statement: bytes) -> bytes:
+        """A signature that the public half confirms: a service may hold another key."""
+        from securesystemslib.dsse import Envelope  # noqa: PLC0415 - slow, see the module
+
+        envelope = Envelope(statement, PAYLOAD, {})
+        try:
+            signature = envelope.sign(self.signer)
+            self.signer.public_key.verify_signature(signature, envelope.pae())
+        except Exception as error:  # noqa: BLE001 - each service raises its own
+            raise _unusable(self.uri, error) from None
+        return bytes.fromhex(signature.signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,14 @@ class KeylessSigner:
         from sigstore.oidc import IdentityToken, Issuer, detect_credential  # noqa: PLC0415 - slow
         from sigstore.sign import SigningContext  # noqa: PLC0415 - slow
 
-        ambient = detect_credential()
-        issuer = Issuer(self.trust.signing_config.get_oidc_url())
-        token = IdentityToken(ambient) if ambient else issuer.identity_token()
-        with SigningContext.from_trust_config(self.trust).signer(token) as signer:
-            return signer.sign_dsse(Statement(statement)).to_json().encode()
+        try:
+            ambient = detect_credential()
+            issuer = Issuer(self.trust.signing_config.get_oidc_url())
+            token = IdentityToken(ambient) if ambient else issuer.identity_token()
+            with SigningContext.from_trust_config(self.trust).signer(token) as signer:
+                return signer.sign_dsse(Statement(statement)).to_json().encode()
+        except Exception as error:  # noqa: BLE001 - it raises what its parsers and clients raise
+            raise _unusable(KEYLESS, error) from None
 
 
 def _hint(key: "Key") -> str:
@@ -83,9 +98,26 @@ def _hint(key: "Key") -> str:
         load_pem_public_key,
     )
 
-    public = load_pem_public_key(key.keyval["public"].encode())
+    public = load_pem_public_key(public_pem_of(key).encode())
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def public_pem_of(key: "Key") -> str:
+    """A public key as PEM; securesystemslib keeps that of Ed25519 as bare bytes in hex."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - slow
+        Ed25519PublicKey,
+    )
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - slow, see the module
+        Encoding,
+        PublicFormat,
+    )
+
+    value = str(key.keyval["public"])
+    if key.scheme != "ed25519":
+        return value
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(value))
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def signer_for(uri: str, public_pem: Path | None = None) -> EvidenceSigner:
@@ -101,14 +133,24 @@ def signer_for(uri: str, public_pem: Path | None = None) -> EvidenceSigner:
     """
     if uri.startswith(KEYLESS):
         return KeylessSigner(trust_config())
+    return _key_signer(uri, public_pem)
+
+
+def _key_signer(uri: str, public_pem: Path | None) -> KeySigner:
     try:
         if uri.startswith(FILE):
-            return KeySigner(_file_signer(Path(uri.removeprefix(FILE))))
-        return KeySigner(_service_signer(uri, public_pem))
-    except CouldNotCheckError:
-        raise
+            signer = _file_signer(Path(uri.removeprefix(FILE)))
+        else:
+            signer = _service_signer(uri, public_pem)
+        _require_scheme(signer.public_key.scheme)
     except Exception as error:  # noqa: BLE001 - each service raises its own
         raise _unusable(uri, error) from None
+    return KeySigner(signer, uri)
+
+
+def _require_scheme(scheme: str) -> None:
+    if scheme not in SCHEMES:
+        raise ValueError(f"cosign checks no {scheme}, but {', '.join(SCHEMES)}")
 
 
 def _unusable(uri: str, error: Exception) -> CouldNotCheckError:
@@ -130,7 +172,8 @@ def _file_signer(path: Path) -> "Signer":
 
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} is open to others; wanted mode 0600")
-    return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
+    private = load_pem_private_key(path.read_bytes(), None)
+    return CryptoSigner(private, as_key(private.public_key()))
 
 
 def _service_signer(uri: str, public_pem: Path | None) -> "Signer":
@@ -161,7 +204,4 @@ def make_key(path: Path) -> str:
 
 def public_key_of(path: Path) -> str:
     """The public half of a key file, as PEM; raises as `signer_for`."""
-    signer = signer_for(f"{FILE}{path}")
-    if not isinstance(signer, KeySigner):
-        raise TypeError(f"{path} gave {signer}")
-    return str(signer.signer.public_key.keyval["public"])
+    return public_pem_of(_key_signer(f"{FILE}{path}", None).signer.public_key)

@@ -14,6 +14,7 @@ from tidegate.catalog.policy import SignerIdentity
 from tidegate.findings import cannot_check, refuse
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
     from securesystemslib.signer import SSlibKey
     from sigstore.models import ClientTrustConfig
 
@@ -51,9 +52,20 @@ def public_key(pem: str) -> "SSlibKey":
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - slow, see the module
         load_pem_public_key,
     )
+
+    return as_key(load_pem_public_key(pem.encode()))
+
+
+def as_key(public: "PublicKeyTypes") -> "SSlibKey":
+    """A public key with the scheme that cosign checks its signatures by."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - slow
+        RSAPublicKey,
+    )
     from securesystemslib.signer import SSlibKey  # noqa: PLC0415 - slow, see the module
 
-    return SSlibKey.from_crypto(load_pem_public_key(pem.encode()))
+    # The library's own choice for RSA is PSS, which cosign does not take.
+    scheme = "rsa-pkcs1v15-sha256" if isinstance(public, RSAPublicKey) else None
+    return SSlibKey.from_crypto(public, scheme=scheme)
 
 
 def verify_bundle(data: bytes, signers: Signers, *, file: str) -> tuple[bytes, frozenset[str]]:

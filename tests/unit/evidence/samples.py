@@ -1,7 +1,10 @@
 """A store with artifacts, verdicts about them, and statements as a forger would write them."""
 
+from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from securesystemslib.signer import CryptoSigner
 
 from tidegate.catalog.policy import SignerIdentity
@@ -57,6 +60,13 @@ def a_signer(name: str) -> tuple[KeySigner, SignerIdentity]:
     """A new key, and how a fork says that it is believed."""
     key = CryptoSigner.generate_ecdsa()
     return KeySigner(key), SignerIdentity(name=name, public_key=key.public_key.keyval["public"])
+
+
+def written(path: Path, private: PrivateKeyTypes) -> Path:
+    """A private key in a file as `signer_for` reads it."""
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return path
 
 
 SIGNER, IDENTITY = a_signer("pipeline")

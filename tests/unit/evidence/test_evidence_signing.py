@@ -7,7 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -22,6 +24,7 @@ from securesystemslib.signer import (
     Signature,
     Signer,
 )
+from tests.unit.evidence.samples import written
 
 from tidegate.catalog.policy import SignerIdentity
 from tidegate.evidence import trust
@@ -93,36 +96,73 @@ def test_a_signature_is_what_cosign_checks(key: Path) -> None:
     assert bundle["verificationMaterial"] == {"publicKey": {"hint": hint}}
 
 
-def test_a_key_service_signs_by_its_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through securesystemslib's interface, with the public half from a file."""
+@pytest.mark.parametrize(
+    "private",
+    [rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()],
+    ids=["rsa", "ed25519"],
+)
+def test_other_kinds_of_keys_sign_too(tmp_path: Path, private: PrivateKeyTypes) -> None:
+    """As key services have them; RSA by PKCS #1 1.5, which is what cosign checks."""
+    key = written(tmp_path / "key.pem", private)
+
+    bundle = signer_for(f"file:{key}").bundle(STATEMENT)
+
+    assert verify_bundle(bundle, believed(key), file="x") == (STATEMENT, frozenset({"ci"}))
+
+
+def test_a_key_whose_signatures_cosign_refuses_does_not_sign(tmp_path: Path) -> None:
+    """A cluster's policy would not believe them; told before anything is signed."""
+    key = written(tmp_path / "key.pem", ec.generate_private_key(ec.SECP384R1()))
+
+    with pytest.raises(CouldNotCheckError, match="cosign checks no ecdsa-sha2-nistp384"):
+        signer_for(f"file:{key}")
+
+
+@pytest.fixture
+def service_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CryptoSigner:
+    """The key inside a service of the scheme `testkms:`, its public half in key.pub."""
     inside = CryptoSigner.generate_ecdsa()
-    asked = []
 
     class Service(Signer):
+        def __init__(self, known: Key) -> None:
+            self.known = known
+
         @classmethod
         def from_priv_key_uri(
             cls, priv_key_uri: str, public_key: Key, secrets_handler: SecretsHandler | None = None
         ) -> "Service":
-            del secrets_handler
-            asked.append((priv_key_uri, public_key.keyval["public"]))
-            return cls()
+            del priv_key_uri, secrets_handler
+            return cls(public_key)
 
         @property
         def public_key(self) -> Key:
-            return inside.public_key
+            return self.known
 
         def sign(self, payload: bytes) -> Signature:
-            return inside.sign(payload)
+            return Signature(self.known.keyid, inside.sign(payload).signature)
 
     monkeypatch.setitem(SIGNER_FOR_URI_SCHEME, "testkms", Service)
-    pem = inside.public_key.keyval["public"]
-    (tmp_path / "key.pub").write_text(pem)
+    (tmp_path / "key.pub").write_text(inside.public_key.keyval["public"])
+    return inside
 
+
+def test_a_key_service_signs_by_its_uri(service_key: CryptoSigner, tmp_path: Path) -> None:
+    """Through securesystemslib's interface, with the public half from a file."""
     bundle = signer_for("testkms:projects/p/keys/k", tmp_path / "key.pub").bundle(STATEMENT)
 
-    signers = (SignerIdentity(name="kms", public_key=pem),)
+    signers = (SignerIdentity(name="kms", public_key=service_key.public_key.keyval["public"]),)
     assert verify_bundle(bundle, signers, file="x")[1] == {"kms"}
-    assert asked == [("testkms:projects/p/keys/k", pem)]
+
+
+@pytest.mark.usefixtures("service_key")
+def test_a_signature_that_the_public_half_does_not_confirm_is_never_stored(
+    key: Path, tmp_path: Path
+) -> None:
+    """The service holds another key than the file says: nobody would believe the evidence."""
+    (tmp_path / "other.pub").write_text(public_key_of(key))
+
+    with pytest.raises(CouldNotCheckError, match=r"testkms:k: .* UnverifiedSignatureError"):
+        signer_for("testkms:k", tmp_path / "other.pub").bundle(STATEMENT)
 
 
 @pytest.mark.parametrize(
