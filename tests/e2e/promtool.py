@@ -1,25 +1,18 @@
-"""The pinned promtool, built on first use."""
+"""The pinned promtool and what it reads."""
 
 import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from tests.conftest import ROOT
-
-
-@cache
-def promtool() -> str:
-    """Where it is."""
-    command = [str(ROOT / "scripts" / "tool"), "prometheus", "promtool"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.strip()
+from tests.e2e.tools import tool
 
 
 def run(*arguments: str | Path) -> str:
     """What promtool says; its exit status must be 0."""
-    done = subprocess.run([promtool(), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [tool("prometheus", "promtool"), *arguments], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -4,12 +4,12 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import ROOT
+from tests.e2e.tools import tool
 
 IMAGES = {
     f"{name}_IMAGE": f"registry.example/{name.lower()}:v1@sha256:{'a' * 64}"
@@ -20,16 +20,9 @@ GPU = ("compose.yaml", "compose.gpu.yaml")
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+):(?P<kind>[?-])(?P<text>[^}]*)\}")
 
 
-@cache
-def loader() -> str:
-    """The pinned loader, built on first use."""
-    command = [str(ROOT / "scripts" / "tool"), "compose", "cmd"]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
 def load(*files: str | Path) -> subprocess.CompletedProcess[str]:
     """What Compose makes of the files, or why it refuses them."""
-    command = [loader(), "--format", "json", *files]
+    command = [tool("compose", "cmd"), "--format", "json", *files]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
