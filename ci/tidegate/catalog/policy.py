@@ -191,7 +191,7 @@ class SignerIdentity(Strict):
 
     name: Name
     public_key: str | None = None
-    """PEM of an ECDSA P-256 or Ed25519 key, of a key file or of a key management service."""
+    """PEM of an ECDSA P-256, Ed25519 or RSA key, of a key file or of a key management service."""
     identity: str | None = None
     """E-mail address or workflow that the certificate is for."""
     issuer: str | None = None

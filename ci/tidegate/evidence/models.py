@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidegate.catalog.policy import EvidenceKind
+from tidegate.catalog.policy import EvidenceKind, SignerIdentity
 from tidegate.evidence.kinds import MODEL_TYPE, utc_text
 from tidegate.evidence.statement import CONTENT_KEY, PREDICATE_TYPE_KEY, Attestation, predicate_type
-from tidegate.evidence.trust import BUNDLE, Signers
+from tidegate.evidence.trust import BUNDLE, Signers, no_trust, trust_file
 from tidegate.findings import Finding, FindingsError, cannot_check, refuse
 from tidegate.manifests.release import Release
 from tidegate.oci import EMPTY, MANIFEST, Layout
+
+if TYPE_CHECKING:
+    from model_signing import verifying
 
 _RUNS = {
     ".bin",
@@ -157,6 +160,7 @@ def verify_folder(folder: Path, signature: bytes, signers: Signers, *, name: str
     Raises:
         FindingsError: nobody who is believed did: a file was changed, added, removed or renamed,
             or another key was used.
+        CouldNotCheckError: an identity cannot be checked for want of a root of trust.
     """
     from model_signing import verifying  # noqa: PLC0415 - slow, as above
 
@@ -170,7 +174,7 @@ def verify_folder(folder: Path, signature: bytes, signers: Signers, *, name: str
                 key.write_text(signer.public_key, encoding="utf-8")
                 config.use_elliptic_key_verifier(public_key=key)
             else:
-                config.use_sigstore_verifier(identity=signer.identity, oidc_issuer=signer.issuer)
+                _by_identity(config, signer)
             try:
                 config.verify(folder, path)
             except Exception as error:  # noqa: BLE001 - it raises what its parsers raise
@@ -185,6 +189,15 @@ def verify_folder(folder: Path, signature: bytes, signers: Signers, *, name: str
         found="; ".join(reasons) or "nobody is believed",
         next_step="pack and sign the model again",
     )
+
+
+def _by_identity(config: "verifying.Config", signer: SignerIdentity) -> None:
+    try:
+        config.use_sigstore_verifier(
+            identity=signer.identity, oidc_issuer=signer.issuer, trust_config=trust_file()
+        )
+    except Exception as error:  # noqa: BLE001 - it raises what its parsers and clients raise
+        raise no_trust(error) from None
 
 
 def attach_model_signature(layout: Layout, digest: str, key: Path) -> str:

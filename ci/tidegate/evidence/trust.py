@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.catalog.policy import SignerIdentity
-from tidegate.findings import cannot_check, refuse
+from tidegate.findings import CouldNotCheckError, cannot_check, refuse
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -31,20 +31,31 @@ def trust_config() -> "ClientTrustConfig":
     """
     from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - slow, see the module
 
-    file = os.environ.get("TIDEGATE_SIGSTORE_TRUST")
+    file = trust_file()
     try:
         if file:
-            return ClientTrustConfig.from_json(Path(file).read_text(encoding="utf-8"))
+            return ClientTrustConfig.from_json(file.read_text(encoding="utf-8"))
         return ClientTrustConfig.production()
     except Exception as error:  # noqa: BLE001 - it raises what its parsers and clients raise
-        raise cannot_check(
-            file or "sigstore",
-            "trust",
-            "no root of trust",
-            wanted="a client trust configuration",
-            found=" ".join(str(error).split()) or type(error).__name__,
-            next_step="name one in TIDEGATE_SIGSTORE_TRUST, or allow its update",
-        ) from None
+        raise no_trust(error) from None
+
+
+def trust_file() -> Path | None:
+    """The trust configuration that a fork names; None for the public Sigstore's."""
+    file = os.environ.get("TIDEGATE_SIGSTORE_TRUST")
+    return Path(file) if file else None
+
+
+def no_trust(error: Exception) -> CouldNotCheckError:
+    """Nothing keyless can be checked."""
+    return cannot_check(
+        trust_file() or "sigstore",
+        "trust",
+        "no root of trust",
+        wanted="a client trust configuration",
+        found=" ".join(str(error).split()) or type(error).__name__,
+        next_step="name one in TIDEGATE_SIGSTORE_TRUST, or allow its update",
+    )
 
 
 def public_key(pem: str) -> "SSlibKey":
@@ -95,7 +106,11 @@ def verify_bundle(data: bytes, signers: Signers, *, file: str) -> tuple[bytes, f
             found="another form",
             next_step="sign the statement with `tidegate evidence`",
         )
-    believed = _keyless(data, payload, signers) if keyless else _by_key(payload, sig, signers)
+    found = "another key or another payload"
+    if keyless:
+        believed, found = _keyless(data, payload, signers)
+    else:
+        believed = _by_key(payload, sig, signers)
     if not believed:
         names = ", ".join(signer.name for signer in signers) or "nobody: the role is empty"
         raise refuse(
@@ -103,7 +118,7 @@ def verify_bundle(data: bytes, signers: Signers, *, file: str) -> tuple[bytes, f
             "signature",
             "signed by nobody who is believed",
             wanted=names,
-            found="a certificate of another" if keyless else "another key or another payload",
+            found=found,
             next_step="sign with a key of overlays/signers.yaml, or add its public half there",
         )
     return payload, frozenset(believed)
@@ -128,23 +143,25 @@ def _by_key(payload: bytes, sig: bytes, signers: Signers) -> set[str]:
     return believed
 
 
-def _keyless(data: bytes, payload: bytes, signers: Signers) -> set[str]:
+def _keyless(data: bytes, payload: bytes, signers: Signers) -> tuple[set[str], str]:
+    """Who signed by a certificate, and why the others did not."""
     wanted = [signer for signer in signers if signer.identity is not None]
     if not wanted:
-        return set()
+        return set(), "a certificate, where keys alone are believed"
     from sigstore.errors import Error  # noqa: PLC0415 - slow, see the module
     from sigstore.models import Bundle  # noqa: PLC0415 - slow
     from sigstore.verify import Verifier  # noqa: PLC0415 - slow
     from sigstore.verify.policy import Identity  # noqa: PLC0415 - slow
 
     verifier = Verifier(trusted_root=trust_config().trusted_root)
-    believed = set()
+    believed, reasons = set(), []
     for signer in wanted:
         try:
             policy = Identity(identity=signer.identity or "", issuer=signer.issuer)
             _, signed = verifier.verify_dsse(Bundle.from_json(data), policy)
-        except (Error, ValueError):
+        except (Error, ValueError) as error:
+            reasons.append(f"{signer.name}: {' '.join(str(error).split())}")
             continue
         if signed == payload:
             believed.add(signer.name)
-    return believed
+    return believed, "; ".join(reasons)

@@ -27,10 +27,9 @@ from securesystemslib.signer import (
 from tests.unit.evidence.samples import written
 
 from tidegate.catalog.policy import SignerIdentity
-from tidegate.evidence import trust
 from tidegate.evidence.signing import make_key, public_key_of, signer_for
 from tidegate.evidence.trust import trust_config, verify_bundle
-from tidegate.findings import CouldNotCheckError, FindingsError
+from tidegate.findings import CouldNotCheckError
 
 STATEMENT = b'{"_type":"https://in-toto.io/Statement/v1"}'
 
@@ -204,23 +203,6 @@ def test_keyless_without_a_root_of_trust_cannot_be_checked(
         monkeypatch.setenv("TIDEGATE_SIGSTORE_TRUST", file)
         with pytest.raises(CouldNotCheckError, match="no root of trust"):
             signer_for("sigstore:")
-
-
-@pytest.mark.parametrize("issuer", ["https://issuer.invalid"])
-def test_a_keyless_bundle_is_checked_by_sigstore(
-    key: Path, issuer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sigstore's verifier, on its own root of trust, refuses a certificate of nobody."""
-    from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - slow to import
-
-    config = ClientTrustConfig.production(offline=True)
-    monkeypatch.setattr(trust, "trust_config", lambda: config)
-    bundle = json.loads(signer_for(f"file:{key}").bundle(STATEMENT))
-    bundle["verificationMaterial"] = {"certificate": {"rawBytes": "AAAA"}}
-    signers = (SignerIdentity(name="ci", identity="ci@tidegate.invalid", issuer=issuer),)
-
-    with pytest.raises(FindingsError, match="a certificate of another"):
-        verify_bundle(json.dumps(bundle).encode(), signers, file="x")
 
 
 def test_the_public_sigstore_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
