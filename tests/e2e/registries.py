@@ -1,20 +1,16 @@
 """Registries that others wrote, on loopback: one that lists referrers, and one that does not."""
 
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from tests.e2e.tools import tool
+from tests.e2e.tools import free_address, serving, tool
 
 from tidegate.manifests.release import Release
 from tidegate.oci import MANIFEST, Layout, Reference
 
 KINDS = ("distribution", "referrers")
-SECONDS = 30
 USER, PASSWORD = "ada", "secret"
 _CONFIGURATION = """\
 version: 0.1
@@ -27,17 +23,12 @@ _HASHED = "ada:$2b$05$3HGzlbLV7QEZwImpLlu7SOtZ7Kyr5BUSfGFfk4np1LUlEabQDW2fe"
 @contextmanager
 def registry(kind: str, folder: Path, *, users: bool = False) -> Iterator[str]:
     """An empty one in memory, of a kind; gives its host and port. `users` lets USER alone in."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    host = free_address()
     command = [tool("registry", "referrers"), host]
     if kind == "distribution":
         command = [tool("registry", "registry"), "serve", _configuration(folder, host, users=users)]
-    with subprocess.Popen(command) as process:
-        try:
-            _wait(process, f"http://{host}/v2/")
-            yield host
-        finally:
-            process.terminate()
+    with serving(command, f"http://{host}/v2/"):
+        yield host
 
 
 def _configuration(folder: Path, host: str, *, users: bool) -> str:
@@ -46,18 +37,6 @@ def _configuration(folder: Path, host: str, *, users: bool) -> str:
     auth = f"auth: {{htpasswd: {{realm: lab, path: {known}}}}}\n" * users
     file.write_text(f"{_CONFIGURATION}http: {{addr: '{host}'}}\n{auth}")
     return str(file)
-
-
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"no answer from {url}")
 
 
 def _place(layout: Layout, reference: Reference, name: str) -> Reference:
