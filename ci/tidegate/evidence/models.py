@@ -168,7 +168,8 @@ def verify_folder(folder: Path, signature: bytes, signers: Signers, *, name: str
     with tempfile.TemporaryDirectory(prefix="tidegate-verify-") as temporary:
         path, key = Path(temporary) / "model.sig", Path(temporary) / "key.pub"
         path.write_bytes(signature)
-        for signer in signers:
+        # Keys first: they need no root of trust.
+        for signer in sorted(signers, key=lambda one: one.public_key is None):
             config = verifying.Config().set_hashing_config(_hashing())
             if signer.public_key is not None:
                 key.write_text(signer.public_key, encoding="utf-8")

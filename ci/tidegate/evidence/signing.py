@@ -81,9 +81,13 @@ class KeylessSigner:
         from sigstore.sign import SigningContext  # noqa: PLC0415 - slow
 
         try:
-            ambient = detect_credential()
-            issuer = Issuer(self.trust.signing_config.get_oidc_url())
-            token = IdentityToken(ambient) if ambient else issuer.identity_token()
+            ambient, services = detect_credential(), self.trust.signing_config
+            # Only a person needs the issuer, which is asked as soon as it is named.
+            token = (
+                IdentityToken(ambient)
+                if ambient
+                else Issuer(services.get_oidc_url()).identity_token()
+            )
             with SigningContext.from_trust_config(self.trust).signer(token) as signer:
                 return signer.sign_dsse(Statement(statement)).to_json().encode()
         except Exception as error:  # noqa: BLE001 - it raises what its parsers and clients raise

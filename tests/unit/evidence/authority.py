@@ -28,6 +28,7 @@ _ISSUER, _ISSUER_V2, _TIMESTAMPS = map(
     ("1.3.6.1.4.1.57264.1.1", "1.3.6.1.4.1.57264.1.8", "1.3.6.1.4.1.11129.2.4.2"),
 )
 Key = ec.EllipticCurvePrivateKey
+Public = ec.EllipticCurvePublicKey
 
 
 def new_key() -> Key:
@@ -75,15 +76,14 @@ class Authority:
         """The certificate that all others come from."""
         usage = x509.KeyUsage(**dict.fromkeys(_USES, False) | {"key_cert_sign": True})
         return (
-            self._begun(self.root_key, timedelta(days=-1), timedelta(days=1))
+            self._begun(self.root_key.public_key(), timedelta(days=-1), timedelta(days=1))
             .subject_name(_NAME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .sign(self.root_key, SHA256())
         )
 
-    def _begun(self, key: Key, start: timedelta, end: timedelta) -> x509.CertificateBuilder:
-        public = key.public_key()
+    def _begun(self, public: Public, start: timedelta, end: timedelta) -> x509.CertificateBuilder:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.root_key.public_key())
         return (
             x509.CertificateBuilder(issuer_name=_NAME, public_key=public, serial_number=7)
@@ -93,12 +93,12 @@ class Authority:
             .add_extension(issuer, critical=False)
         )
 
-    def certificate(self, key: Key, identity: str, issuer: str) -> x509.Certificate:
+    def certificate(self, public: Public, identity: str, issuer: str) -> x509.Certificate:
         """For ten minutes the key is somebody's, and the log of certificates knows it."""
         usage = x509.KeyUsage(**dict.fromkeys(_USES, False) | {"digital_signature": True})
         coded = der_string(12, issuer.encode())
         builder = (
-            self._begun(key, timedelta(), timedelta(minutes=10))
+            self._begun(public, timedelta(), timedelta(minutes=10))
             .subject_name(x509.Name([]))
             .add_extension(usage, critical=True)
             .add_extension(
@@ -121,11 +121,8 @@ class Authority:
         entry = log_id(self.root_key) + len(tbs).to_bytes(3) + tbs
         data = struct.pack("!BBQH", 0, 0, moment, 1) + entry + bytes(2)
         signature = signed(self.certificates_key, data)
-        head = (
-            b"\0"
-            + log_id(self.certificates_key)
-            + struct.pack("!QHBBH", moment, 0, 4, 3, len(signature))
-        )
+        head = b"\0" + log_id(self.certificates_key)
+        head += struct.pack("!QHBBH", moment, 0, 4, 3, len(signature))
         one = len(head + signature).to_bytes(2) + head + signature
         return der_string(4, len(one).to_bytes(2) + one)
 
@@ -139,7 +136,7 @@ class Authority:
     ) -> dict[str, Any]:
         """A statement that somebody signed with a new key, and logged a while later."""
         key = new_key()
-        certificate = self.certificate(key, identity, issuer)
+        certificate = self.certificate(key.public_key(), identity, issuer)
         pae = b"DSSEv1 %d %b %d %b" % (len(PAYLOAD), PAYLOAD.encode(), len(statement), statement)
         envelope = {
             "payload": text(statement),
@@ -190,14 +187,21 @@ class Authority:
             ],
         }
 
-    def trust(self) -> str:
-        """The file that TIDEGATE_SIGSTORE_TRUST names."""
+    def trust(self, services: str = "https://services.invalid") -> str:
+        """The file that TIDEGATE_SIGSTORE_TRUST names; `services` is where all of them are."""
         kind = "application/vnd.dev.sigstore.{}+json"
+        start = {"start": (self.now - timedelta(days=1)).isoformat()}
+        where = {"url": services, "majorApiVersion": 1, "operator": "lab", "validFor": start}
         return json.dumps(
             {
                 "mediaType": kind.format("clienttrustconfig.v0.1"),
                 "trustedRoot": self.trusted_root(),
-                "signingConfig": {"mediaType": kind.format("signingconfig.v0.2")},
+                "signingConfig": {
+                    "mediaType": kind.format("signingconfig.v0.2"),
+                    "caUrls": [where],
+                    "rekorTlogUrls": [where],
+                    "rekorTlogConfig": {"selector": "ANY"},
+                },
             }
         )
 
