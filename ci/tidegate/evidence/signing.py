@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
 
 FILE, KEYLESS = "file:", "sigstore:"
-# What cosign checks a signature by that was made with one of these keys.
+# Those by which cosign checks what a bare key signed.
 SCHEMES = ("ecdsa-sha2-nistp256", "ed25519", "rsa-pkcs1v15-sha256")
 
 

@@ -112,6 +112,22 @@ def test_evidence_of_two_stores_meets_in_the_registry(
     assert added.digest in stored(layout, proven)
 
 
+def test_an_entry_that_a_race_lost_comes_back_with_the_next_push(
+    layout: Layout, proven: Release, registry: OciRegistry
+) -> None:
+    """Another list was written over ours under the tag; the manifests themselves are there."""
+    registry.referrers = False
+    tag = proven.engine.digest.replace(":", "-")
+    pushed = push(layout, proven)
+    index = json.loads(registry.manifests[tag])
+    registry.manifests[tag] = json.dumps(index | {"manifests": index["manifests"][1:]}).encode()
+
+    assert push(layout, proven) == pushed[:1]
+
+    listed = json.loads(registry.manifests[tag])["manifests"]
+    assert {one["digest"] for one in listed} == set(pushed[:2])
+
+
 def test_who_may_push_is_asked_for_by_token(
     layout: Layout, proven: Release, registry: OciRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
