@@ -1,5 +1,6 @@
 """The commands that move releases: promote, rollback."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +22,18 @@ from tidegate.manifests.release import Release
 from tidegate.oci import Layout
 from tidegate.promotion.forge import forge_of
 from tidegate.promotion.git import BRANCH, Repository
+from tidegate.promotion.journal import Asked, journaled, named
 from tidegate.promotion.promote import Promotion, Request, promote, rollback
 
 Service = Annotated[str, typer.Argument(help="generator, retriever or reranker.")]
+RequestId = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TIDEGATE_REQUEST",
+        help="An id, as of a pipeline's run: run again with it, from any clone, nothing is "
+        "done twice.",
+    ),
+]
 
 
 def _pull_request(repository: Repository, done: Promotion) -> str | None:
@@ -59,12 +69,14 @@ def _tell(done: Promotion, *, json: bool, url: str | None = None) -> None:
                 "branch": done.branch,
                 "release": done.release.as_dict(),
                 "pull_request": url,
+                "earlier": done.earlier,
             }
         )
     elif done.commit is None:
         console.print(f"{done.environment} runs {done.service} {done.release} already")
     else:
         told = f"{done.branch}: {done.commit[:8]} {done.service} {done.release}"
+        told += ", by an earlier run of this request" if done.earlier else ""
         console.print(f"{told} {url}" if url else told, soft_wrap=True)
 
 
@@ -85,6 +97,7 @@ def promote_command(
     despite_rollback: Annotated[
         bool, typer.Option("--despite-rollback", help="Lift the mark that a rollback left.")
     ] = False,
+    request: RequestId = None,
     root: Root = None,
     store: Store = None,
     json: Json = False,
@@ -96,7 +109,7 @@ def promote_command(
     policy.yaml says what evidence it takes and when.
     """
     folder = find_root(root or Path.cwd())
-    request = Request(
+    wanted = Request(
         service,
         to,
         _named(release, release_of(engine, model_artifact)),
@@ -104,9 +117,10 @@ def promote_command(
         reason,
         pull_request,
         despite_rollback,
+        named(request) if request is not None else Asked(),
     )
     repository = Repository(folder)
-    done = promote(repository, Layout(store_of(folder, store)), request)
+    done = promote(repository, Layout(store_of(folder, store)), wanted)
     _tell(done, json=json, url=_pull_request(repository, done))
 
 
@@ -117,9 +131,23 @@ def rollback_command(
     undo: Annotated[
         bool, typer.Option("--undo", help="Put back what the last rollback took away.")
     ] = False,
+    request: RequestId = None,
     root: Root = None,
     json: Json = False,
 ) -> None:
-    """Put back the last good release and mark the present one bad; needs git and nothing else."""
-    folder = find_root(root or Path.cwd())
-    _tell(rollback(Repository(folder), service, env, reason, undo=undo), json=json)
+    """Put back the last good release and mark the present one bad; needs git and nothing else.
+
+    Every call goes one release further back. One that was killed, or ended without an answer, and
+    is run again within an hour in the same checkout, only says what it did.
+    """
+    repository = Repository(find_root(root or Path.cwd()))
+    with _asked(repository, request, "undo" if undo else "rollback", service, env) as asked:
+        done = rollback(repository, service, env, reason, undo=undo, asked=asked)
+        _tell(done, json=json)
+
+
+def _asked(
+    repository: Repository, request: str | None, *command: str
+) -> AbstractContextManager[Asked]:
+    """The request that the caller names, or the one that the git directory remembers."""
+    return journaled(repository, *command) if request is None else nullcontext(named(request))

@@ -91,6 +91,10 @@ class Repository:
             self.path, "git", what, wanted="success", found=str(error), next_step=next_step
         )
 
+    def not_a_checkout(self, error: GitError) -> CouldNotCheckError:
+        """The error line where there is no repository."""
+        return self.fault("not a checkout", error, "run it inside a clone of your fork")
+
     def place(self) -> str:
         """Where origin is, without credentials; raises CouldNotCheckError where there is none."""
         try:
@@ -111,9 +115,7 @@ class Repository:
         try:
             status = self.run("status", "--porcelain", "--no-renames", "-z")
         except GitError as error:
-            raise self.fault(
-                "not a checkout", error, "run it inside a clone of your fork"
-            ) from None
+            raise self.not_a_checkout(error) from None
         changed = status.split("\0")[:-1]  # names as they are, not quoted for a terminal
         if changed:
             raise refuse(

@@ -11,8 +11,9 @@ from tidegate.manifests.units import Unit
 from tidegate.promotion.git import GitError, Repository
 
 TRAILERS = ("Environment", "Service", "Release", "Evidence", "Gates", "Action", "Reason")
-# What a record may have beside these: all the evidence, when the release was built, what is bad.
-MORE_TRAILERS = ("Proof", "Built", "Bad", "Version")
+# What a record may have beside these: all the evidence, when the release was built, what is bad,
+# its version, and who asked.
+MORE_TRAILERS = ("Proof", "Built", "Bad", "Version", "Request")
 PREFIX = "Tidegate-"
 _FIELDS = ("%H", "%cI", "%an", "%(trailers:only,unfold)")
 # What git tells of a commit, as it tells it: these fields.
@@ -40,6 +41,8 @@ class Record:
     bad: Release | None = None
     """The release that a rollback took away and marked."""
     version: str = ""
+    request: str = ""
+    """The id of the request that made it: a request makes one commit, however often it is run."""
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON-ready data."""

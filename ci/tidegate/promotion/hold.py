@@ -11,9 +11,8 @@ from tidegate.evidence.kinds import utc_text
 from tidegate.findings import refuse
 from tidegate.manifests.units import Unit, read_unit
 from tidegate.promotion.git import Repository
-from tidegate.promotion.promote import needed_for
 from tidegate.promotion.rules import hold_file
-from tidegate.promotion.write import Draft, Written, write
+from tidegate.promotion.write import Draft, Written, needed_for, write
 
 
 def hold(repository: Repository, service: str, environment: str, reason: str) -> Written[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tidegate.catalog.load import ENVIRONMENT, PROFILE, Catalog, load_valid
+from tidegate.catalog.load import Catalog, load_valid
 from tidegate.evidence.proof import Search, prove
 from tidegate.findings import refuse
 from tidegate.manifests.release import ENGINE, MODEL, Release, with_release
@@ -14,12 +14,13 @@ from tidegate.manifests.render import build
 from tidegate.manifests.units import Unit, read_unit
 from tidegate.oci import Layout, short
 from tidegate.promotion import rules
-from tidegate.promotion.git import BRANCH, REMOTE, GitError, Needed, Repository, tracking
+from tidegate.promotion.git import BRANCH, REMOTE, GitError, Repository, tracking
 from tidegate.promotion.history import Record, find_release, of_unit, trailer_lines
 from tidegate.promotion.index import known_records
+from tidegate.promotion.journal import Asked, landed
 from tidegate.promotion.reference import reference_lines
 from tidegate.promotion.version import next_version
-from tidegate.promotion.write import Draft, Written, publish, write
+from tidegate.promotion.write import Draft, Written, needed_for, publish, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,6 @@ class Change:
     release: Release
     evidence: str
     gates: str
-    action: str
-    reason: str
     more: dict[str, str] = field(default_factory=dict)
     """Further trailers of the record."""
     reference: Record | None = None
@@ -46,6 +45,8 @@ class Promotion:
     release: Release
     commit: str | None
     branch: str
+    earlier: bool = False
+    """An earlier run of the same request did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Request:
     pull_request: bool = False
     despite_rollback: bool = False
     """Lift the mark that a rollback put on the release."""
+    asked: Asked = field(default_factory=Asked)
 
 
 def promote(
@@ -100,15 +102,22 @@ def promote(
     """
 
     def decide(scene: Scene) -> Change:
-        named = request.release
-        if isinstance(named, str):
-            named = find_release(scene.found, named)
+        named = _named(request, scene.found)
         release = rules.release_for(scene.catalog, scene.unit, named)
         if release == scene.unit.release:
-            return Change(release, "", "", "promote", request.reason)
+            return Change(release, "", "")
         return _proven(scene, layout, request, release, now or datetime.now(UTC))
 
-    return _write(repository, request, decide)
+    return _write(repository, request, "promote", decide)
+
+
+def _named(request: Request, found: list[Record]) -> Release | None:
+    """The release that a request names, if it names one."""
+    return (
+        find_release(found, request.release)
+        if isinstance(request.release, str)
+        else request.release
+    )
 
 
 def _proven(
@@ -140,15 +149,19 @@ def _proven(
         release,
         proof.evidence.digest,
         proof.evidence.verdict.summary(),
-        "promote",
-        request.reason,
         {"Proof": proof.trailer(), "Built": built.isoformat(), "Version": version},
         earlier[0] if earlier else None,
     )
 
 
 def rollback(
-    repository: Repository, service: str, environment: str, reason: str, *, undo: bool = False
+    repository: Repository,
+    service: str,
+    environment: str,
+    reason: str,
+    *,
+    undo: bool = False,
+    asked: Asked | None = None,
 ) -> Promotion:
     """Put back the last good release and mark the present one bad; needs git and nothing else.
 
@@ -158,9 +171,11 @@ def rollback(
         environment: where.
         reason: why, for the commit.
         undo: put back what the last rollback took away, and lift its mark.
+        asked: the request, if it may have been run before; it goes back once.
 
     Raises:
-        FindingsError: there is no earlier good release on record, or no rollback to undo.
+        FindingsError: there is no earlier good release on record, no rollback to undo, or a run
+            that was killed did it and something else came after.
     """
 
     def decide(scene: Scene) -> Change:
@@ -169,10 +184,10 @@ def rollback(
         more = {"Proof": record.proof, "Built": record.built, "Version": record.version}
         if unit.release and not undo:
             more["Bad"] = unit.release.to_line()
-        action = "undo" if undo else "rollback"
-        return Change(record.release, record.evidence, record.gates, action, reason, more)
+        return Change(record.release, record.evidence, record.gates, more)
 
-    return _write(repository, Request(service, environment, reason=reason), decide)
+    request = Request(service, environment, reason=reason, asked=asked or Asked())
+    return _write(repository, request, "undo" if undo else "rollback", decide)
 
 
 def merge(repository: Repository, promotion: Promotion) -> Promotion:
@@ -205,44 +220,35 @@ def merge(repository: Repository, promotion: Promotion) -> Promotion:
     return merged
 
 
-def needed_for(service: str) -> Needed:
-    """Which files a decision about a service reads: not other services', tests or evaluations."""
-
-    def needed(file: str) -> bool:
-        parts = file.split("/")
-        per_service = parts[0] == "overlays" or parts[:2] == ["base", "services"]
-        deep = len(parts) > 3  # noqa: PLR2004 - place/group/name/file
-        other = deep and per_service and parts[2] not in {service, ENVIRONMENT, PROFILE}
-        evals = deep and parts[0] == "models" and parts[2] == "evals"
-        return not (other or evals or parts[0] == "tests")
-
-    return needed
-
-
-def _write(repository: Repository, request: Request, decide: Decide) -> Promotion:
-    def compute(tree: Path, tip: str) -> Draft[Change]:
+def _write(repository: Repository, request: Request, action: str, decide: Decide) -> Promotion:
+    def compute(tree: Path, tip: str) -> Draft[Release]:
         catalog = load_valid(tree)
         if request.service not in catalog.services:
             raise rules.unknown_service(repository, tip, request.environment, request.service)
         unit = read_unit(catalog, request.environment, request.service)
         found = known_records(repository, tracking(BRANCH), service=request.service)
-        change = decide(Scene(catalog, unit, found))
-        if change.release == unit.release:
-            return Draft(change)
-        files = {unit.file: _edited(tree, unit, change.release)}
-        message = _message(repository, unit, change)
-        return Draft(change, message, files, _branch(request, change, tip))
+        scene = Scene(catalog, unit, found)
+        named = _named(request, found)
+        if earlier := landed(request.asked, action, unit, scene.own, named):
+            return Draft(earlier.release, landed=earlier.commit)
+        change = decide(scene)
+        release = change.release
+        if release == unit.release:
+            return Draft(release)
+        files = {unit.file: _edited(tree, unit, release)}
+        message = _message(repository, request, action, change)
+        return Draft(release, message, files, _branch(request, release, tip))
 
     done = write(repository, needed_for(request.service), compute)
-    release = done.outcome.release
-    return Promotion(request.environment, request.service, release, done.commit, done.branch)
+    unit = (request.environment, request.service)
+    return Promotion(*unit, done.outcome, done.commit, done.branch, done.earlier)
 
 
-def _branch(request: Request, change: Change, tip: str) -> str:
+def _branch(request: Request, release: Release, tip: str) -> str:
     """Main, or a branch whose name holds the tip: made again on a newer main, it needs no force."""
     if not request.pull_request:
         return BRANCH
-    parts = (change.release.engine.digest, change.release.model.digest, tip)
+    parts = (release.engine.digest, release.model.digest, tip)
     return f"promote/{request.environment}/{request.service}/{'-'.join(map(short, parts))}"
 
 
@@ -268,19 +274,19 @@ def _edited(tree: Path, unit: Unit, release: Release) -> bytes:
     return path.read_bytes()
 
 
-def _message(repository: Repository, unit: Unit, change: Change) -> str:
-    environment, service = unit.environment.metadata.name, unit.service.metadata.name
-    subject = f"{change.action}({environment}): {service} {change.release}"
+def _message(repository: Repository, request: Request, action: str, change: Change) -> str:
+    subject = f"{action}({request.environment}): {request.service} {change.release}"
     trailers = {
-        "Environment": environment,
-        "Service": service,
+        "Environment": request.environment,
+        "Service": request.service,
         "Release": change.release.to_line(),
         "Evidence": change.evidence,
         "Gates": change.gates,
-        "Action": change.action,
-        "Reason": " ".join(change.reason.split()),
+        "Action": action,
+        "Reason": " ".join(request.reason.split()),
+        "Request": request.asked.id,
     }
     block = [trailer_lines(trailers | change.more)]
     if change.reference:
         block += reference_lines(repository, change.reference.commit)
-    return "\n\n".join([subject, change.reason, "\n".join(block)])
+    return "\n\n".join([subject, request.reason, "\n".join(block)])

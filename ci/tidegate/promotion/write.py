@@ -2,7 +2,8 @@
 
 What to write is computed in a throw-away checkout of the tip. When another writer is faster it is
 computed again from the new tip, never merged as text and never forced. Every step can be killed:
-nothing counts until the push, and a run after the push finds that nothing is left to do.
+nothing counts until the push, and a run after the push finds that nothing is left to do, or the
+commit of its request.
 """
 
 import random
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from tidegate.catalog.load import ENVIRONMENT, PROFILE
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.promotion.git import BRANCH, GitError, Needed, Repository, tracking
 
@@ -34,6 +36,8 @@ class Draft(Generic[T]):
     files: Mapping[str, bytes | None] | None = None
     """Path to content; None removes the file."""
     branch: str = BRANCH
+    landed: str | None = None
+    """The commit of an earlier run of the same request, which did it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,25 @@ class Written(Generic[T]):
     outcome: T
     commit: str | None
     branch: str
+    earlier: bool = False
+    """An earlier run of the same request made the commit."""
 
 
 Compute = Callable[[Path, str], Draft[T]]
+
+
+def needed_for(service: str) -> Needed:
+    """Which files a decision about a service reads: not other services', tests or evaluations."""
+
+    def needed(file: str) -> bool:
+        parts = file.split("/")
+        per_service = parts[0] == "overlays" or parts[:2] == ["base", "services"]
+        deep = len(parts) > 3  # noqa: PLR2004 - place/group/name/file
+        other = deep and per_service and parts[2] not in {service, ENVIRONMENT, PROFILE}
+        evals = deep and parts[0] == "models" and parts[2] == "evals"
+        return not (other or evals or parts[0] == "tests")
+
+    return needed
 
 
 def write(repository: Repository, needed: Needed, compute: Compute[T]) -> Written[T]:
@@ -93,6 +113,8 @@ def _commit(repository: Repository, needed: Needed, tip: str, compute: Compute[T
     try:
         with repository.worktree(tip, needed) as tree:
             draft = compute(tree, tip)
+            if draft.landed:
+                return Written(draft.outcome, draft.landed, BRANCH, earlier=True)
             commit = None
             if draft.files:
                 for file, content in draft.files.items():
@@ -128,7 +150,7 @@ def publish(repository: Repository, written: Written[T], tip: str) -> Written[T]
     Hosts word a lost race differently, so the tip decides, not the message; a push whose
     acknowledgement was lost has landed, and a branch that makes this very change is as good.
     """
-    if written.commit is None:
+    if written.commit is None or written.earlier:
         return written
     try:
         repository.push(written.commit, written.branch)

@@ -15,6 +15,7 @@ from tidegate.oci import Layout
 from tidegate.promotion import write
 from tidegate.promotion.git import GitError, Repository
 from tidegate.promotion.hold import hold, release_hold
+from tidegate.promotion.journal import journaled
 from tidegate.promotion.promote import Request, promote, rollback
 
 # Fetch, checkout, decide, edit, commit, push, and before anybody was told.
@@ -28,6 +29,10 @@ STEPS = (
     ("after", "push"),
     ("before", "merge"),
 )
+BACK = (
+    "rollback",
+    "undo",
+)  # asked for again, they say what was done, and not that nothing is to do
 Kind = Literal["promote", "rollback", "undo", "hold", "release-hold"]
 # A child of a small server, not of a test runner with threads.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -45,6 +50,11 @@ class Action:
     evidence: str | None = None
     lift: bool = False
 
+    def moves_what(self, other: "Action") -> bool:
+        """Whether it is about the release of the unit that another action is about."""
+        unit = (other.service, other.environment)
+        return (self.service, self.environment) == unit and not self.kind.endswith("hold")
+
     def run(self, git: Repository, layout: Layout) -> str | None:
         """Do it; the commit, or None where nothing was to do."""
         unit = (git, self.service, self.environment)
@@ -52,8 +62,9 @@ class Action:
             return hold(*unit, "audit").commit
         if self.kind == "release-hold":
             return release_hold(*unit, "audit").commit
-        if self.kind in {"rollback", "undo"}:
-            return rollback(*unit, "slow", undo=self.kind == "undo").commit
+        if self.kind in BACK:
+            with journaled(git, self.kind, self.service, self.environment) as asked:
+                return rollback(*unit, "slow", undo=self.kind == "undo", asked=asked).commit
         wanted = (self.service, self.environment, self.release, self.evidence)
         return promote(git, layout, Request(*wanted, despite_rollback=self.lift)).commit
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.unit.promotion.conftest import ENVIRONMENTS, MODELS, Fork, verdict
-from tests.unit.promotion.faulty import STEPS, Action, Fault, Faulty, Kind, run_killed
+from tests.unit.promotion.faulty import BACK, STEPS, Action, Fault, Faulty, Kind, run_killed
 
 from tidegate.findings import CouldNotCheckError, FindingsError
 from tidegate.manifests.release import with_release
@@ -152,16 +152,26 @@ class Promotions(RuleBasedStateMachine):
             return "unknown"
         return "commit" if commit else "nothing"
 
-    def settle(self, action: Action, before: str) -> None:
+    def settle(self, action: Action, before: str, rival: Action | None = None) -> None:
         """After a run that could not say what it did: it did all or nothing, and is run again.
 
-        A rollback that has landed is not: the second would go back one release more.
+        A rollback that has landed goes no further back. Where a rival has changed the unit in
+        between, nobody can tell what is meant: it is refused once, and is then a new request.
         """
         landed = self.forked.tip() != before
         if landed:
             assert self.expected.apply(action) == "commit"
-        if not landed or action.kind != "rollback":
-            assert self.said(self.forked.git, action) == self.expected.apply(action)
+        overtaken = False
+        if rival:
+            outcome = self.expected.apply(rival)
+            assert self.said(self.other.git, rival) == outcome
+            overtaken = outcome == "commit" and rival.moves_what(action)
+        said = self.said(self.forked.git, action)
+        if landed and action.kind in BACK:
+            assert said == ("refused" if overtaken else "commit")
+            said = self.said(self.forked.git, action) if overtaken else said
+        if overtaken or not landed or action.kind not in BACK:
+            assert said == self.expected.apply(action)
         assert self.forked.worktrees() == 1
 
     def caught_up(self) -> None:
@@ -210,13 +220,16 @@ class Promotions(RuleBasedStateMachine):
         assert said == self.expected.apply(action)
         self.caught_up()
 
-    @rule(wanted=wanted_actions, where=st.sampled_from(STEPS))
-    def be_killed(self, wanted: Wanted, where: tuple[str, str]) -> None:
-        """SIGKILL at any step, then again: one commit."""
+    @rule(wanted=wanted_actions, where=st.sampled_from(STEPS), rival=st.none() | wanted_actions)
+    def be_killed(self, wanted: Wanted, where: tuple[str, str], rival: Wanted | None) -> None:
+        """SIGKILL at any step, then again: one commit, whatever another writer did in between."""
         action, before = wanted.action(self.forked), self.forked.tip()
         ended = run_killed(action, self.forked.git, self.forked.store.layout, *where)
         assert ended in {0, -signal.SIGKILL}
-        self.settle(action, before)
+        if ended:
+            self.settle(action, before, rival.action(self.forked) if rival else None)
+        else:  # it never came there
+            assert (self.expected.apply(action) == "commit") == (self.forked.tip() != before)
         self.caught_up()
 
     @invariant()

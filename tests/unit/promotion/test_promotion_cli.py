@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.conftest import Cli, Ran
 from tests.unit.promotion.conftest import ENVIRONMENTS, MODELS, Fork
 
+from tidegate.cli import release as release_module
+from tidegate.cli.app import INTERRUPTED
 from tidegate.cli.output import console
 from tidegate.oci import short
 
@@ -56,6 +59,7 @@ def test_promote_is_json_for_machines(running: Fork, tidegate: Tidegate) -> None
         "branch": done["branch"],
         "release": running.store.release("v2").as_dict(),
         "pull_request": None,
+        "earlier": False,
     }
     assert done["branch"].startswith("promote/staging/generator/")
     assert running.records()[0].reason == "faster"
@@ -175,7 +179,49 @@ def test_rollback_says_branch_commit_and_release(
         "branch": "main",
         "release": new.as_dict(),
         "pull_request": None,
+        "earlier": False,
     }
+
+
+def test_a_rollback_that_told_nobody_says_what_it_did(
+    running: Fork, tidegate: Tidegate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before its line was out, and run again; --undo and the next one are new requests."""
+    running.to_dev("v2")
+    with monkeypatch.context() as patched:
+        patched.setattr(release_module, "_tell", Mock(side_effect=KeyboardInterrupt))
+        assert tidegate("rollback", "generator", "--env", "dev").code == INTERRUPTED
+    tip = running.tip()
+
+    again = tidegate("rollback", "generator", "--env", "dev")
+    undone = tidegate("rollback", "generator", "--env", "dev", "--undo")
+
+    old, new = running.store.release("v1"), running.store.release("v2")
+    line = f"main: {tip[:8]} generator {old}, by an earlier run of this request\n"
+    assert again == Ran(0, line, "")
+    assert undone == Ran(0, f"main: {running.tip()[:8]} generator {new}\n", "")
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_request_that_is_named_is_done_once(
+    running: Fork, tidegate: Tidegate, monkeypatch: pytest.MonkeyPatch, *, variable: bool
+) -> None:
+    """By the option or its variable, for both commands; what is no id is refused."""
+    if variable:
+        monkeypatch.setenv("TIDEGATE_REQUEST", "run-7")
+    name = [] if variable else ["--request", "run-7"]
+    commands = (
+        ["promote", "generator", "--to", "dev", *named(running, "v2"), *name, "--json"],
+        ["rollback", "generator", "--env", "dev", *name, "--json"],
+    )
+
+    first = [json.loads(tidegate(*command).out) for command in commands]
+    again = [json.loads(tidegate(*command).out) for command in commands]
+    refused = tidegate("rollback", "generator", "--env", "dev", "--request", "a b")
+
+    assert again == [one | {"earlier": True} for one in first]
+    assert [record.request for record in running.records()[:2]] == ["run-7"] * 2
+    assert (refused.code, refused.err.split(";")[0]) == (1, "command line: --request: not an id")
 
 
 def test_a_refused_rollback_is_one_finding_and_exit_1(running: Fork, tidegate: Tidegate) -> None:

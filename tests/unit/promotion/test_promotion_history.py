@@ -53,6 +53,7 @@ def test_a_record_is_complete_as_data(running: Fork) -> None:
         "built": "2024-01-01T12:00:00+00:00",
         "bad": None,
         "version": "1.0.0",
+        "request": record.request,
     }
     assert abs(datetime.now(UTC) - record.time).total_seconds() < 3600
 

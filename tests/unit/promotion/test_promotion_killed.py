@@ -1,81 +1,64 @@
-"""A promotion that is killed at any step is run again and ends as one commit."""
+"""What is killed at any step is run again and ends as one commit."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.unit.promotion.conftest import Fork
+from tests.unit.promotion.faulty import BACK, STEPS, Action, Kind, run_killed
 
 from tidegate.manifests.release import Release
+from tidegate.promotion.journal import FOLDER
 
-# Runs a promotion to dev and kills itself before or after the git command that is named.
-HELPER = """
-import os, signal, sys
-from pathlib import Path
-from tidegate.manifests.release import Release
-from tidegate.oci import Layout, Reference
-from tidegate.promotion.git import Repository
-from tidegate.promotion.promote import Request, promote
-
-folder, when, step, engine, model, evidence = sys.argv[1:]
-run = Repository.run
-
-def killed(self, *arguments, **options):
-    if arguments[0] == step and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    done = run(self, *arguments, **options)
-    if arguments[0] == step and when == "after":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return done
-
-Repository.run = killed
-release = Release(Reference.parse(engine), Reference.parse(model))
-layout = Layout(Path(folder) / "store")
-request = Request("generator", "dev", release, evidence)
-promote(Repository(Path(folder) / "repository"), layout, request)
-"""
-# Fetch, checkout, decide, edit, commit, push, and before anybody was told.
-STEPS = [
-    ("after", "fetch"),
-    ("after", "checkout-index"),
-    ("after", "log"),
-    ("before", "commit"),
-    ("after", "commit"),
-    ("before", "push"),
-    ("after", "push"),
-    ("before", "merge"),
-]
+DECIDE = ("after", "log")
 
 
-def run_killed(forked: Fork, when: str, step: str) -> int:
-    """Promote in a process that is killed there; returns its exit status."""
-    request = forked.request()
+def action(forked: Fork, kind: Kind) -> Action:
+    """The action on dev's generator, which changes something on the fork of `ready`."""
+    if kind != "promote":
+        return Action(kind, "generator", "dev")
+    request = forked.request("v4")
     assert isinstance(request.release, Release)
-    names = [str(request.release.engine), str(request.release.model), str(request.evidence)]
-    command = [sys.executable, "-c", HELPER, str(forked.git.path.parent), when, step, *names]
-    return subprocess.run(command, check=False, capture_output=True).returncode
+    return Action(kind, "generator", "dev", request.release, request.evidence)
+
+
+def ready(forked: Fork, kind: Kind) -> Fork:
+    """A fork whose dev ran v1, v2 and v3, with what must be there before the action."""
+    for tag in ("v1", "v2", "v3"):
+        forked.to_dev(tag)
+    if kind == "undo":
+        action(forked, "rollback").run(forked.git, forked.store.layout)
+    return forked
 
 
 def left_behind(forked: Fork) -> list[Path]:
-    """Checkouts of killed runs."""
-    return list((forked.git.path / ".git" / "tidegate").glob("*"))
+    """Checkouts and ids of killed runs."""
+    git = forked.git.path / ".git"
+    return [*(git / "tidegate").glob("*"), *(git / FOLDER).glob("*")]
 
 
-@pytest.mark.parametrize(("when", "step"), STEPS)
-def test_a_promotion_killed_at_any_step_is_one_commit_when_it_is_run_again(
-    forked: Fork, when: str, step: str
+@pytest.mark.parametrize("kind", ["promote", *BACK])
+def test_what_is_killed_at_any_step_is_one_commit_when_it_is_run_again(
+    forked: Fork, kind: Kind
 ) -> None:
-    """Exactly one, with the same release, and nothing of the killed run is left."""
-    assert run_killed(forked, when, step) == -signal.SIGKILL
+    """Exactly one, the same one, and nothing of the killed run is left."""
+    wanted = action(ready(forked, kind), kind)
+    first = forked.tip()
+    for when, step in [*STEPS, DECIDE]:
+        forked.remote.run("update-ref", "refs/heads/main", first)
+        forked.git.run("fetch", "--quiet")
+        forked.git.run("reset", "--quiet", "--hard", "origin/main")
+        ended = run_killed(wanted, forked.git, forked.store.layout, when, step)
+        assert ended == -signal.SIGKILL
+        landed = forked.tip() if forked.tip() != first else None
 
-    done = forked.to_dev()
+        done = wanted.run(forked.git, forked.store.layout)
 
-    (record,) = forked.records()
-    assert len(forked.subjects()) == 1
-    assert record.commit == forked.tip()
-    assert record.release == done.release == forked.store.release()
-    assert forked.worktrees() == 1
-    assert left_behind(forked) == []
-    assert forked.git.run("status", "--porcelain") == ""
+        assert done in {None, forked.tip()}
+        assert landed in {None, forked.tip()}
+        assert done or (landed and kind not in BACK)
+        assert forked.remote.run("rev-parse", "main^").strip() == first
+        assert forked.git.run("rev-parse", "HEAD").strip() == forked.tip()
+        assert forked.worktrees() == 1
+        assert left_behind(forked) == []
+        assert forked.git.run("status", "--porcelain") == ""
