@@ -38,6 +38,7 @@ Store = Annotated[dagger.Directory, Doc("The OCI layout with the model artifact 
 Builder = Annotated[str, Doc("Who builds, as a URI; a promotion policy may name it.")]
 Tag = Annotated[str, Doc("Tag for people; the digest is what counts.")]
 Reason = Annotated[str, Doc("Why, for the commit.")]
+Request = Annotated[str, Doc("An id of the run: run again with it, nothing is done twice.")]
 BUILDER = "https://tidegate.dev/release/v1"
 BOT = "Tidegate <tidegate@tidegate.invalid>"
 

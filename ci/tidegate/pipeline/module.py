@@ -24,6 +24,7 @@ from tidegate.pipeline.arguments import (
     Password,
     Reason,
     RegistryConfig,
+    Request,
     Service,
     Store,
     Tag,
@@ -85,11 +86,13 @@ class Tidegate(Proofs):
         reason: Reason = "the gates pass",
         author: Author = BOT,
         pull_request: Annotated[bool, Doc("Push a branch for review instead of main.")] = False,
+        request: Request = "",
     ) -> str:
         """Put the release of the environment before it on an environment, by one commit."""
         toolbox = containers.with_git(await self._toolbox(), git, token, author)
         command = [TIDEGATE, "promote", service, "--to", to, "--reason", reason, "--json"]
         command += ["--store", "/store", *(["--pull-request"] if pull_request else [])]
+        command += ["--request", request] if request else []
         return await fresh(toolbox).with_directory("/store", store).with_exec(command).stdout()
 
     @uncached
@@ -102,10 +105,12 @@ class Tidegate(Proofs):
         token: Token = None,
         reason: Reason = "rolled back by hand",
         author: Author = BOT,
+        request: Request = "",
     ) -> str:
         """Put back what ran before, by one commit forward."""
         toolbox = fresh(containers.with_git(await self._toolbox(), git, token, author))
         command = [TIDEGATE, "rollback", service, "--env", env, "--reason", reason, "--json"]
+        command += ["--request", request] if request else []
         return await toolbox.with_exec(command).stdout()
 
     @uncached

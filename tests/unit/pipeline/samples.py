@@ -24,12 +24,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "gate": {"url": "https://llm.example", "model": "tiny-chat", "api_key": "key-id"},
     "lint": {},
     "promote": {"service": "generator", "to": "staging", "store": "store-id", "pull_request": True}
+    | {"request": "run-7"}
     | CHECKOUT,
     "publish": PUSH,
     "release": RELEASE,
     "render": {},
     "results": {},
-    "rollback": {"service": "generator", "env": "production"} | CHECKOUT,
+    "rollback": {"service": "generator", "env": "production", "request": "run-7"} | CHECKOUT,
     "sbom": {},
     "scan": {"gpu": True},
     "sign": {"reference": f"x@{DIGEST}", "key": "k", "key_password": "p", "registry_config": "c"},
