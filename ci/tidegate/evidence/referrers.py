@@ -8,8 +8,7 @@ checked against its digest, and believed no more than what was in the store alre
 import hashlib
 import json
 import os
-import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -18,36 +17,9 @@ from tidegate.evidence.trust import BUNDLE
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.manifests.release import Release
 from tidegate.oci import DIGEST, INDEX, MANIFEST, Descriptor, Layout, Reference, canonical_json
-from tidegate.supply.registry import ACCEPT, TIMEOUT_SECONDS, repository_url
+from tidegate.supply.registry import ACCEPT, Login, repository_url, session
 
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-_OK, _NOT_FOUND, _UNAUTHORISED = 200, 404, 401
-
-
-class _Login(httpx.Auth):
-    """A token where the registry asks for one, by the user of TIDEGATE_REGISTRY_USER."""
-
-    requires_response_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """The request, and once more as somebody."""
-        answer = yield request
-        challenge = answer.headers.get("www-authenticate", "")
-        user = os.environ.get("TIDEGATE_REGISTRY_USER")
-        password = os.environ.get("TIDEGATE_REGISTRY_PASSWORD", "")
-        own = httpx.BasicAuth(user, password) if user else None
-        if answer.status_code != _UNAUTHORISED:
-            return
-        if challenge.startswith("Bearer "):
-            asked = dict(_CHALLENGE.findall(challenge))
-            grant = httpx.Request("GET", asked.pop("realm", ""), params=asked)
-            granted = yield (next(own.auth_flow(grant)) if own else grant)
-            told = granted.json() if granted.status_code == _OK else {}
-            if token := told.get("token") or told.get("access_token"):
-                request.headers["Authorization"] = f"Bearer {token}"
-            yield request
-        elif own:
-            yield next(own.auth_flow(request))
+_NOT_FOUND = 404
 
 
 def push(layout: Layout, release: Release) -> list[str]:
@@ -79,7 +51,10 @@ def pull(layout: Layout, release: Release) -> list[str]:
 
 
 def _client() -> httpx.Client:
-    return httpx.Client(auth=_Login(), timeout=TIMEOUT_SECONDS, follow_redirects=True)
+    """As the user of TIDEGATE_REGISTRY_USER, if one is named."""
+    user = os.environ.get("TIDEGATE_REGISTRY_USER")
+    password = os.environ.get("TIDEGATE_REGISTRY_PASSWORD", "")
+    return session(Login(httpx.BasicAuth(user, password) if user else None))
 
 
 class _Place:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,7 @@ from tidegate.findings import CouldNotCheckError, Finding
 from tidegate.oci import INDEX, MANIFEST, write_atomically
 from tidegate.supply.images import Image
 
-TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 ACCEPT = (
     f"{INDEX}, {MANIFEST}, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json"
@@ -21,6 +21,49 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # The name that people use for this registry is not the host that serves it.
 _HOSTS = {"docker.io": "registry-1.docker.io"}
+
+
+class Login(httpx.Auth):
+    """Answers a registry's challenge, by a token or a password, as somebody or as nobody."""
+
+    requires_response_body = True
+
+    def __init__(self, own: httpx.BasicAuth | None = None) -> None:
+        self._own = own
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """The request, and where it is refused, what the challenge asks for and it again.
+
+        The last answer counts, so it is never that of who gives tokens.
+        """
+        answer = yield request
+        challenge = answer.headers.get("www-authenticate", "")
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            return
+        if challenge.startswith("Bearer "):
+            asked = dict(_CHALLENGE.findall(challenge))
+            grant = httpx.Request("GET", asked.pop("realm", ""), params=asked)
+            granted = yield (next(self._own.auth_flow(grant)) if self._own else grant)
+            if token := _token(granted):
+                request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+        elif self._own:
+            yield next(self._own.auth_flow(request))
+
+
+def _token(granted: httpx.Response) -> str:
+    """The token of an answer; empty where it gives none."""
+    try:
+        told = granted.raise_for_status().json()
+    except (httpx.HTTPStatusError, ValueError):
+        return ""
+    found = (told.get("token") or told.get("access_token")) if isinstance(told, dict) else ""
+    return found if isinstance(found, str) else ""
+
+
+def session(login: Login) -> httpx.Client:
+    """A client of registries."""
+    return httpx.Client(auth=login, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
 
 
 def repository_url(repository: str) -> str:
@@ -42,8 +85,8 @@ def resolve(client: httpx.Client, image: Image) -> str:
         CouldNotCheckError: the registry does not answer, refuses, or contradicts itself.
     """
     try:
-        answer = _get(client, manifest_url(image))
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+        answer = client.get(manifest_url(image), headers={"Accept": ACCEPT})
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unresolved(image, "an answer", str(error) or type(error).__name__) from None
     if answer.status_code != httpx.codes.OK:
         raise _unresolved(image, "the manifest", f"HTTP {answer.status_code}")
@@ -52,22 +95,6 @@ def resolve(client: httpx.Client, image: Image) -> str:
     if told != digest:
         raise _unresolved(image, f"content of {told}", digest)
     return digest
-
-
-def _get(client: httpx.Client, url: str) -> httpx.Response:
-    """The manifest, with an anonymous token where the registry asks for one."""
-    headers = {"Accept": ACCEPT}
-    answer = client.get(url, headers=headers)
-    challenge = answer.headers.get("www-authenticate", "")
-    if answer.status_code != httpx.codes.UNAUTHORIZED or not challenge.startswith("Bearer "):
-        return answer
-    asked = dict(_CHALLENGE.findall(challenge))
-    granted = client.get(asked.pop("realm"), params=asked)
-    if granted.status_code != httpx.codes.OK:
-        return granted
-    body = granted.json()
-    token = body.get("token") or body.get("access_token", "")
-    return client.get(url, headers=headers | {"Authorization": f"Bearer {token}"})
 
 
 def _unresolved(image: Image, wanted: str, found: str) -> CouldNotCheckError:
@@ -93,7 +120,8 @@ def lock(path: Path, images: Iterable[Image]) -> dict[str, str]:
     """
     findings: list[Finding] = []
     digests: dict[str, str] = {}
-    with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
+    # Nobody's password: the list names registries of many owners.
+    with session(Login()) as client:
         for image in images:
             try:
                 digests[image.name] = resolve(client, image)

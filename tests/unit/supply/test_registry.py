@@ -25,6 +25,10 @@ class Registry:
     status: int = 200
     told: str = DIGEST
     token: str | None = None
+    grant: tuple[int, bytes] | None = None
+    """What it answers to who asks for a token, if not the token."""
+    sent: list[str] = field(default_factory=list)
+    """Who asked, by the header."""
     asked: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -35,8 +39,10 @@ class Registry:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 registry.asked.append(self.path)
+                registry.sent.append(self.headers.get("Authorization", ""))
                 if self.path.startswith("/token"):
-                    self.answer(200, json.dumps({"token": registry.token}).encode())
+                    token = json.dumps({"token": registry.token}).encode()
+                    self.answer(*(registry.grant or (200, token)))
                 elif registry.token and self.headers.get("Authorization") != (
                     f"Bearer {registry.token}"
                 ):
@@ -110,6 +116,37 @@ def test_digests_are_written_and_nothing_else(
     assert after == before.replace("digest: null", f"digest: {DIGEST}")
     assert "/v2/library/python/manifests/3.11-slim" in registry.asked
     assert any(path.startswith("/token?") for path in registry.asked) is bool(token)
+
+
+def test_nobodys_password_is_sent_to_the_registries_of_others(
+    registry: Registry, repository: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user who may push evidence is not for everyone who serves an image."""
+    monkeypatch.setenv("TIDEGATE_REGISTRY_USER", "ada")
+    monkeypatch.setenv("TIDEGATE_REGISTRY_PASSWORD", "secret")
+    registry.token, sent = "t-1", {"", "Bearer t-1"}
+
+    assert lock(cli, repository, registry.port)[0].code == 0
+
+    assert set(registry.sent) == sent
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [(200, INDEX), (200, b"[]"), (200, b"no json"), (200, b'{"token": 1}'), (503, b"")],
+    ids=["a manifest", "a list", "no json", "a number", "down"],
+)
+def test_what_gives_no_token_is_never_taken_for_the_manifest(
+    grant: tuple[int, bytes], registry: Registry, repository: Path, cli: Cli
+) -> None:
+    """The registry's own refusal is what is told."""
+    registry.token, registry.grant = "t-1", grant
+
+    ran, before, after = lock(cli, repository, registry.port)
+
+    assert ran.code == 2
+    assert all("found HTTP 401 - " in line for line in ran.err.splitlines())
+    assert before == after
 
 
 @pytest.mark.parametrize(
