@@ -8,8 +8,9 @@ checked against its digest, and believed no more than what was in the store alre
 import hashlib
 import json
 import os
+import random
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 
@@ -20,6 +21,9 @@ from tidegate.oci import DIGEST, INDEX, MANIFEST, Descriptor, Layout, Reference,
 from tidegate.supply.registry import ACCEPT, Login, repository_url, session
 
 _NOT_FOUND = 404
+# More than anybody takes between reading a list and writing it.
+_PAUSE_SECONDS = 0.5
+_WRITES = 8
 
 
 def push(layout: Layout, release: Release) -> list[str]:
@@ -65,20 +69,15 @@ class _Place:
         self.base = repository_url(reference.name)
         self.tag = reference.digest.replace(":", "-")
 
-    def push(self, layout: Layout) -> Iterator[str]:
+    def push(self, layout: Layout) -> list[str]:
         """Push what is not listed yet."""
         there = {one["digest"] for one in self._listed()}
-        for digest in layout.referrers(self.reference.digest, BUNDLE):
-            if digest in there:
-                continue
-            manifest = layout.manifest(digest)
-            for part in (manifest["config"], *manifest["layers"]):
-                self._push_blob(part["digest"], layout.read(part["digest"]))
-            content = layout.read(digest)
-            answer = self._ask("PUT", f"manifests/{digest}", content, kind=MANIFEST)
-            if "oci-subject" not in answer.headers:
-                self._list_by_tag(digest, len(content), manifest)
-            yield digest
+        found = layout.referrers(self.reference.digest, BUNDLE)
+        new = [digest for digest in found if digest not in there]
+        unlisted = [entry for digest in new for entry in self._push_manifest(layout, digest)]
+        if unlisted:
+            self._list_by_tag(unlisted)
+        return new
 
     def pull(self, layout: Layout) -> Iterator[str]:
         """Pull what the store does not hold yet."""
@@ -103,8 +102,7 @@ class _Place:
         path = f"referrers/{self.reference.digest}"
         answer = self._ask("GET", path, none=True)
         if answer.status_code == _NOT_FOUND:
-            answer = self._ask("GET", f"manifests/{self.tag}", kind=INDEX, none=True)
-            return self._manifests(answer) if answer.is_success else []
+            return self._tagged()
         found = self._manifests(answer)
         while "next" in answer.links:
             answer = self._ask("GET", str(answer.url.join(answer.links["next"]["url"])))
@@ -129,15 +127,46 @@ class _Place:
         except (KeyError, TypeError, ValueError):
             raise self._fault(digest, "a manifest of evidence", "something else") from None
 
-    def _list_by_tag(self, digest: str, size: int, manifest: dict[str, Any]) -> None:
-        """Put a manifest on the list under the tag; two who do so at once may lose one entry."""
-        path = f"manifests/{self.tag}"
-        answer = self._ask("GET", path, kind=INDEX, none=True)
-        entry = {"mediaType": MANIFEST, "digest": digest, "size": size, "artifactType": BUNDLE}
-        entry["annotations"] = manifest.get("annotations", {})
-        listed = [*(self._manifests(answer) if answer.is_success else []), entry]
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
-        self._ask("PUT", path, canonical_json(index), kind=INDEX)
+    def _push_manifest(self, layout: Layout, digest: str) -> Iterator[Descriptor]:
+        """Push a manifest and its parts; its descriptor, if the registry will not list it."""
+        manifest = layout.manifest(digest)
+        for part in (manifest["config"], *manifest["layers"]):
+            self._push_blob(part["digest"], layout.read(part["digest"]))
+        content = layout.read(digest)
+        answer = self._ask("PUT", f"manifests/{digest}", content, kind=MANIFEST)
+        if "oci-subject" not in answer.headers:
+            entry = {"mediaType": MANIFEST, "digest": digest, "size": len(content)}
+            told = manifest.get("annotations", {})
+            yield entry | {"artifactType": BUNDLE, "annotations": told}
+
+    def _list_by_tag(self, own: list[Descriptor]) -> None:
+        """Put manifests on the list under the tag, until they are seen to have stayed there.
+
+        Nothing keeps two writers apart, and the last one wins: so each looks again after a pause
+        in which whoever read the list before has written it.
+        """
+        for _ in range(_WRITES):
+            listed = self._tagged()
+            missing = _without(listed, own)
+            if not missing:
+                return
+            index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*listed, *missing]}
+            self._ask("PUT", f"manifests/{self.tag}", canonical_json(index), kind=INDEX)
+            time.sleep(random.uniform(1, 2) * _PAUSE_SECONDS)  # noqa: S311 - jitter
+        if missing := _without(self._tagged(), own):
+            raise cannot_check(
+                self.reference.name,
+                self.tag,
+                "evidence is not on the list",
+                wanted=f"{len(own)} of ours",
+                found=f"{len(missing)} missing after {_WRITES} writes",
+                next_step="push it again once nobody else does",
+            )
+
+    def _tagged(self) -> list[Descriptor]:
+        """The list under the tag; empty where there is none."""
+        answer = self._ask("GET", f"manifests/{self.tag}", kind=INDEX, none=True)
+        return self._manifests(answer) if answer.is_success else []
 
     def _push_blob(self, digest: str, content: bytes) -> None:
         if self._ask("HEAD", f"blobs/{digest}", none=True).is_success:
@@ -186,3 +215,9 @@ class _Place:
             found=" ".join(found.split()),
             next_step="see that it is up and who may use it: TIDEGATE_REGISTRY_USER and _PASSWORD",
         )
+
+
+def _without(listed: list[Descriptor], own: list[Descriptor]) -> list[Descriptor]:
+    """What is not on a list."""
+    there = {one["digest"] for one in listed}
+    return [one for one in own if one["digest"] not in there]

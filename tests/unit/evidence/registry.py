@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from threading import Barrier, Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +21,30 @@ Answer = tuple[int, bytes, dict[str, str]]
 def digest_of(content: bytes) -> str:
     """What content is called."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+class Rounds:
+    """Writers of one tag in the worst order: nobody writes before all have read it.
+
+    In each round all write, and all are answered after the last one has; one entry stays. The
+    others meet in the next round.
+    """
+
+    def __init__(self, writers: int) -> None:
+        barriers = [Barrier(left, timeout=60) for left in range(writers, 0, -1)]
+        self._next = iter([one for one in barriers for _ in range(one.parties)])
+        self._lock = Lock()
+        self.writes = 0
+
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """Inside, a writer writes; it comes in and leaves with the others of its round."""
+        with self._lock:
+            barrier = next(self._next)
+            self.writes += 1
+        barrier.wait()
+        yield
+        barrier.wait()
 
 
 @dataclass
@@ -38,6 +63,10 @@ class OciRegistry:
     manifests: dict[str, bytes] = field(default_factory=dict)
     """By digest, and by tag."""
     writes: list[str] = field(default_factory=list)
+    rounds: dict[str, Rounds] = field(default_factory=dict)
+    """By tag."""
+    forgetful: bool = False
+    """Whether it takes a tag and forgets it."""
 
     def refer(self, digest: str) -> list[dict[str, Any]]:
         """Descriptors of the manifests whose subject has this digest."""
@@ -70,7 +99,9 @@ class OciRegistry:
         """Take a manifest; a registry that knows of subjects says which one it is of."""
         if name.startswith("sha256:") and name != digest_of(content):
             return 400, b"", {}
-        self.manifests[name] = content
+        with self.rounds[name].meeting() if name in self.rounds else nullcontext():
+            if not self.forgetful or name.startswith("sha256:"):
+                self.manifests[name] = content
         self.manifests[digest_of(content)] = content
         subject = json.loads(content).get("subject")
         told = {"OCI-Subject": subject["digest"]} if subject and self.referrers else {}

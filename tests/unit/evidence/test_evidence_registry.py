@@ -3,14 +3,16 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.conftest import Cli
-from tests.unit.evidence.registry import OciRegistry, digest_of, serving
+from tests.unit.evidence.registry import OciRegistry, Rounds, digest_of, serving
 from tests.unit.evidence.samples import PASSING, SIGNER, TRUSTED
 
+from tidegate.evidence import referrers as module
 from tidegate.evidence.referrers import pull, push
 from tidegate.evidence.statement import store, stored, verify
 from tidegate.findings import CouldNotCheckError
@@ -21,6 +23,7 @@ from tidegate.oci import INDEX, Layout
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[OciRegistry]:
     """An empty registry, and nobody's user."""
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
     for key in ("USER", "PASSWORD"):
         monkeypatch.delenv(f"TIDEGATE_REGISTRY_{key}", raising=False)
     with serving() as found:
@@ -126,6 +129,43 @@ def test_an_entry_that_a_race_lost_comes_back_with_the_next_push(
 
     listed = json.loads(registry.manifests[tag])["manifests"]
     assert {one["digest"] for one in listed} == set(pushed[:2])
+
+
+def writer(folder: Path, proven: Release, minute: int) -> Layout:
+    """A store of its own with one verdict on a release, made in this minute."""
+    other = Layout(folder)
+    pull(other, proven)
+    said = PASSING.model_copy(update={"started": f"2024-01-01T13:0{minute}:00Z"})
+    store(other, proven, said, SIGNER)
+    return other
+
+
+def test_writers_of_one_tag_lose_nothing(
+    proven: Release, registry: OciRegistry, tmp_path: Path
+) -> None:
+    """Four at once in the worst order: who is overwritten sees it and writes again."""
+    registry.referrers = False
+    writers = [writer(tmp_path / f"{n}", proven, n) for n in range(4)]
+    tags = [one.digest.replace(":", "-") for one in (proven.engine, proven.model)]
+    registry.rounds = {tag: Rounds(len(writers)) for tag in tags}
+
+    with ThreadPoolExecutor(len(writers)) as pool:
+        pushed = list(pool.map(push, writers, [proven] * len(writers)))
+
+    for number, tag in enumerate(tags):
+        listed = [one["digest"] for one in json.loads(registry.manifests[tag])["manifests"]]
+        assert sorted(listed) == sorted(digests[number] for digests in pushed)
+        assert registry.rounds[tag].writes == 4 + 3 + 2 + 1
+
+
+def test_a_list_that_keeps_nothing_is_told(
+    layout: Layout, proven: Release, registry: OciRegistry
+) -> None:
+    """After so many writes it is exit 2, and never a push that says it is done."""
+    registry.referrers, registry.forgetful = False, True
+
+    with pytest.raises(CouldNotCheckError, match="wanted 2 of ours, found 2 missing after 8 wri"):
+        push(layout, proven)
 
 
 def test_who_may_push_is_asked_for_by_token(
