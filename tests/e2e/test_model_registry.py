@@ -1,17 +1,22 @@
 """A real MLflow server says what git says, and is mended from git alone."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import pytest
 from tests.conftest import Cli
 from tests.unit.promotion.conftest import Fork
+from tests.unit.promotion.test_promotion_index import RELEASE
 
 from tidegate.lab.model_registry import NAME, start_registry
 from tidegate.lab.paths import Lab
 from tidegate.lab.server import Server, stop
 from tidegate.modelregistry.mlflow import ModelRegistry
+from tidegate.modelregistry.reconcile import ENGINE, MODEL, Change, Wanted, reconcile
 from tidegate.promotion.promote import rollback
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +80,33 @@ def test_mlflow_says_what_git_says(
     assert cli(*command).code == 0
     assert len(registry.versions("generator")) == 2
     assert cli(*command, "--check").code == 0
+
+
+def test_two_runs_at_once_tell_mlflow_once(server: Server, registry: ModelRegistry) -> None:
+    """Both begin from nothing; each release is one version then, and each alias right."""
+    models = [replace(RELEASE.model, tag=f"v{number}") for number in range(4)]
+    releases = {
+        replace(RELEASE, model=model): {ENGINE: str(RELEASE.engine), MODEL: str(model)}
+        for model in models
+    }
+    for tags in releases.values():
+        tags["tidegate.release"] = tags[MODEL]
+    first, *_, last = releases
+    wanted = [Wanted("generator", releases, {"dev": last, "staging": first})]
+    ready = Barrier(2, timeout=60)
+
+    def run(_: int) -> list[Change]:
+        with ModelRegistry(server.url) as client:
+            ready.wait()
+            return reconcile(client, wanted)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, range(2)))
+
+    held = {one.tagged[MODEL]: one.version for one in registry.versions("generator")}
+    assert len(held) == len(registry.versions("generator")) == len(releases)
+    assert registry.aliases("generator") == {
+        "dev": held[str(last.model)],
+        "staging": held[str(first.model)],
+    }
+    assert reconcile(registry, wanted) == []

@@ -1,4 +1,4 @@
-"""MLflow's model registry by its REST API: the seven calls that are needed, and what they answer.
+"""MLflow's model registry by its REST API: the eight calls that are needed, and what they answer.
 
 The API is `api/2.0/mlflow` of MLflow 2.3 and later, whose answers hold more than is read here.
 MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, are sent along, as
@@ -6,6 +6,8 @@ MLflow's own client does.
 """
 
 import os
+import random
+import time
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
@@ -17,7 +19,12 @@ from tidegate.findings import CouldNotCheckError, cannot_check
 
 _TIMEOUT_SECONDS = 30.0
 _PAGE = 200
-_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_READINGS = 8
+_ABSENT, _PRESENT = "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"
+# What MLflow makes of its database's errors, where another writer has the row or the file.
+_IN_THE_WAY = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")
+_WRITES = 4
+_PAUSE_SECONDS = 0.2
 _UNAUTHORISED = {401, 403}
 _RETRY = "see that it is up, and run it again"
 
@@ -104,20 +111,37 @@ class ModelRegistry:
         return {one.alias: one.version for one in answer.registered_model.aliases}
 
     def versions(self, model: str) -> list[ModelVersion]:
-        """All versions of a registered model, the oldest first."""
+        """All versions of a registered model, the oldest first.
+
+        Pages are counted off, so one that somebody deletes meanwhile hides another: what is longer
+        than a page is read until it stays the same.
+        """
+        found, pages = self._listed(model)
+        for _ in range(_READINGS):
+            before = found
+            if pages > 1:
+                found, pages = self._listed(model)
+            if found == before:
+                return sorted(found, key=lambda one: int(one.version))
+        path = "model-versions/search"
+        raise self._fault(path, "a list that stays the same", f"{_READINGS} different ones")
+
+    def _listed(self, model: str) -> tuple[list[ModelVersion], int]:
+        """The versions as they come, and on how many pages."""
         found: list[ModelVersion] = []
-        token = ""
-        while True:
+        token, pages = "", 0
+        while token or not pages:
             query = {"filter": f"name='{model}'", "max_results": f"{_PAGE}", "page_token": token}
             page = self._read(_Page, "GET", "model-versions/search", **query) or _Page()
             found += page.model_versions
-            token = page.next_page_token
-            if not token or not page.model_versions:
-                return sorted(found, key=lambda one: int(one.version))
+            token, pages = page.next_page_token, pages + 1
+            if not page.model_versions:
+                break
+        return found, pages
 
     def create_model(self, model: str) -> None:
-        """Register a model of this name."""
-        self._call("POST", "registered-models/create", name=model)
+        """Register a model of this name, unless somebody else just did."""
+        self._call("POST", "registered-models/create", unless=_PRESENT, name=model)
 
     def create_version(self, model: str, source: str, tags: Mapping[str, str]) -> str:
         """Add a version; returns its number."""
@@ -127,6 +151,11 @@ class ModelRegistry:
         if answer is None:
             raise self._fault("model-versions/create", f"the model {model}", "no such model")
         return answer.model_version.version
+
+    def delete_version(self, model: str, version: str) -> None:
+        """Delete a version, unless somebody else just did."""
+        told = {"name": model, "version": version}
+        self._call("DELETE", "model-versions/delete", unless=_ABSENT, **told)
 
     def tag(self, model: str, version: str, key: str, value: str) -> None:
         """Set a tag of a version."""
@@ -144,7 +173,7 @@ class ModelRegistry:
     def _read(self, kind: type[T], method: str, path: str, **told: Any) -> T | None:  # noqa: ANN401 - JSON
         """An answer as what it must be; None where the registry has no such thing."""
         answer = self._answer(method, path, told)
-        if _absent(answer):
+        if _refused(answer, _ABSENT):
             return None
         try:
             return kind.model_validate_json(self._accepted(path, answer).content)
@@ -153,8 +182,15 @@ class ModelRegistry:
             where = ".".join(map(str, first["loc"])) or "the answer"
             raise self._fault(path, "an answer of MLflow", f"{where}: {first['msg']}") from None
 
-    def _call(self, method: str, path: str, **told: str) -> None:
-        self._accepted(path, self._answer(method, path, told))
+    def _call(self, method: str, path: str, *, unless: str = "", **told: str) -> None:
+        """Write what may be written twice; a refusal by the code `unless` says that it is so."""
+        answer = self._answer(method, path, told)
+        for _ in range(_WRITES - 1):
+            if _refused(answer, *_IN_THE_WAY):
+                time.sleep(random.uniform(1, 2) * _PAUSE_SECONDS)  # noqa: S311 - jitter
+                answer = self._answer(method, path, told)
+        if not (unless and _refused(answer, unless)):
+            self._accepted(path, answer)
 
     def _answer(self, method: str, path: str, told: Mapping[str, Any]) -> httpx.Response:
         reading = method == "GET"
@@ -199,8 +235,8 @@ class ModelRegistry:
         )
 
 
-def _absent(answer: httpx.Response) -> bool:
-    return not answer.is_success and _refusal(answer).startswith(_ABSENT)
+def _refused(answer: httpx.Response, *codes: str) -> bool:
+    return not answer.is_success and _refusal(answer).partition(":")[0] in codes
 
 
 def _refusal(answer: httpx.Response) -> str:

@@ -5,7 +5,7 @@ digests in its tags; each environment is an alias of the version that runs there
 record. What carries no tag of Tidegate, and every other alias, is somebody else's and stays.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidegate.findings import Finding
@@ -115,32 +115,76 @@ def _reconcile(registry: ModelRegistry, wanted: Wanted, *, check: bool) -> Itera
         if not check:
             registry.create_model(service)
         yield Change(service, "registered model", service, _NOTHING)
-    numbers: dict[Release, str] = {}
     held = _held(registry.versions(service)) if aliases is not None else {}
+    missing = {r: tags for r, tags in wanted.releases.items() if _identity(tags) not in held}
+    for release, tags in missing.items():
+        number = "new" if check else _create(registry, service, tags)
+        yield Change(f"{service}/{release}", "version", number, _NOTHING)
+    if missing and not check:
+        held = _held(registry.versions(service))  # another run may have made them too
+    numbers = dict.fromkeys(wanted.releases, "new")
     for release, tags in wanted.releases.items():
-        version = held.get((tags[ENGINE], tags[MODEL]))
-        if version is None:
-            numbers[release] = "new" if check else _create(registry, service, tags)
-            yield Change(f"{service}/{release}", "version", numbers[release], _NOTHING)
-        else:
-            numbers[release] = version.version
-            yield from _retag(registry, service, version, tags, check=check)
+        if found := held.get(_identity(tags)):
+            numbers[release] = found[0].version
+            yield from _merge(registry, wanted, release, found, aliases or {}, check=check)
+            yield from _retag(registry, service, found[0], tags, check=check)
+    yield from _realias(registry, wanted, numbers, aliases or {}, check=check)
+
+
+def _held(versions: list[ModelVersion]) -> dict[tuple[str, str], list[ModelVersion]]:
+    """Versions by the digests that they are tagged with, the oldest first."""
+    found: dict[tuple[str, str], list[ModelVersion]] = {}
+    for one in versions:
+        found.setdefault(_identity(one.tagged), []).append(one)
+    return found
+
+
+def _identity(tags: Mapping[str, str]) -> tuple[str, str]:
+    return tags.get(ENGINE, ""), tags.get(MODEL, "")
+
+
+def _merge(
+    registry: ModelRegistry,
+    wanted: Wanted,
+    release: Release,
+    found: list[ModelVersion],
+    aliases: Mapping[str, str],
+    *,
+    check: bool,
+) -> Iterator[Change]:
+    """One version of a release: the oldest, which no run takes away; who comes second goes.
+
+    Two runs at once may both make it, and each looks again after that. Aliases of somebody else
+    go over to the one that stays.
+    """
+    first, *seconds = (one.version for one in found)
+    for number in seconds:
+        own = [name for name, at in aliases.items() if at == number and name not in wanted.runs]
+        for alias in own:
+            if not check:
+                registry.point(wanted.service, alias, first)
+            yield Change(f"{wanted.service}@{alias}", "alias", first, number)
+        if not check:
+            registry.delete_version(wanted.service, number)
+        yield Change(f"{wanted.service}/{release}", "second version", _NOTHING, number)
+
+
+def _realias(
+    registry: ModelRegistry,
+    wanted: Wanted,
+    numbers: Mapping[Release, str],
+    aliases: Mapping[str, str],
+    *,
+    check: bool,
+) -> Iterator[Change]:
     for environment, running in wanted.runs.items():
         number = numbers[running] if running is not None else None
-        found = (aliases or {}).get(environment)
+        found = aliases.get(environment)
         if number != found:
             if not check:
-                _point(registry, service, environment, number)
-            unit = f"{service}@{environment}"
+                _point(registry, wanted.service, environment, number)
+            unit = f"{wanted.service}@{environment}"
             yield Change(unit, "alias", number or _NOTHING, found or _NOTHING)
-
-
-def _held(versions: list[ModelVersion]) -> dict[tuple[str, str], ModelVersion]:
-    """Versions by the digests that they are tagged with; of two alike, the older."""
-    found: dict[tuple[str, str], ModelVersion] = {}
-    for one in versions:
-        found.setdefault((one.tagged.get(ENGINE, ""), one.tagged.get(MODEL, "")), one)
-    return found
 
 
 def _create(registry: ModelRegistry, service: str, tags: dict[str, str]) -> str:

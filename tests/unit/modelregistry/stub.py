@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from threading import Barrier, Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,6 +46,9 @@ class Registry:
     instead: tuple[int, bytes] | None = None
     page: int = 1
     """Versions on a page."""
+    together: dict[str, Barrier] = field(default_factory=dict)
+    """Callers of these calls wait for each other, first before and then after they are answered."""
+    lock: Lock = field(default_factory=Lock)
 
     def model(self, name: str) -> Model:
         """A registered model; refused where there is none."""
@@ -85,6 +89,15 @@ class Registry:
         number = self.model(told["name"]).add(tags, told["source"])
         return {"model_version": version(number, tags)}
 
+    def delete_version(self, told: Told) -> Told:
+        """A version less, and the aliases that stood for it."""
+        model = self.model(told["name"])
+        if model.versions.pop(told["version"], None) is None:
+            raise RefusedError("RESOURCE_DOES_NOT_EXIST", f"Model Version {told['version']}")
+        kept = {name: at for name, at in model.aliases.items() if at != told["version"]}
+        model.aliases = kept
+        return {}
+
     def set_tag(self, told: Told) -> Told:
         """A tag of a version."""
         self.model(told["name"]).versions[told["version"]][told["key"]] = told["value"]
@@ -118,6 +131,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "model-versions/search"): Registry.search,
     ("POST", "registered-models/create"): Registry.create,
     ("POST", "model-versions/create"): Registry.create_version,
+    ("DELETE", "model-versions/delete"): Registry.delete_version,
     ("POST", "model-versions/set-tag"): Registry.set_tag,
     ("POST", "registered-models/alias"): Registry.point,
     ("DELETE", "registered-models/alias"): Registry.unpoint,
@@ -137,7 +151,11 @@ class Handler(BaseHTTPRequestHandler):
         self.registry.headers = {key.lower(): value for key, value in self.headers.items()}
         if self.command != "GET":
             self.registry.writes.append(name)
-        status, answer = self.registry.instead or self._of(name, told)
+        barrier = self.registry.together.get(name, Barrier(1))
+        barrier.wait()
+        with self.registry.lock:
+            status, answer = self.registry.instead or self._of(name, told)
+        barrier.wait()
         self.send_response(status)
         self.send_header("Content-Length", f"{len(answer)}")
         self.end_headers()

@@ -2,13 +2,15 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from tests.conftest import Cli
-from tests.unit.modelregistry.stub import Registry
+from tests.unit.modelregistry.stub import ANSWERS, RefusedError, Registry, Told
 from tests.unit.promotion.conftest import Fork
 
 from tidegate.findings import CouldNotCheckError
+from tidegate.modelregistry import mlflow as module
 from tidegate.modelregistry.mlflow import ModelRegistry
 
 LAST = "git is not changed, and no promotion waits for it"
@@ -121,11 +123,66 @@ def test_versions_are_read_from_every_page(model: ModelRegistry) -> None:
     assert model.versions("generator")[10].tagged == {"n": "10"}
 
 
+def test_a_version_that_is_deleted_while_others_are_read_hides_none(
+    model: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page after it begins one too late; what is read is what is there."""
+    model.create_model("generator")
+    for _ in range(3):
+        model.create_version("generator", "oci://a", {})
+
+    def search(registry: Registry, told: Told) -> Told:
+        if told.get("page_token"):
+            registry.models["generator"].versions.pop("3", None)
+        return Registry.search(registry, told)
+
+    monkeypatch.setitem(ANSWERS, ("GET", "model-versions/search"), search)
+
+    assert [one.version for one in model.versions("generator")] == ["1", "2"]
+
+
 def test_a_refused_call_says_why(model: ModelRegistry) -> None:
     """With MLflow's own code and words."""
     model.create_model("generator")
 
-    with pytest.raises(CouldNotCheckError, match="HTTP 400 RESOURCE_ALREADY_EXISTS: generator"):
-        model.create_model("generator")
+    with pytest.raises(CouldNotCheckError, match="HTTP 400 INVALID_PARAMETER_VALUE: Invalid sou"):
+        model.create_version("generator", "a", {})
     with pytest.raises(CouldNotCheckError, match="wanted the model nobody, found no such model"):
         model.create_version("nobody", "oci://a", {})
+
+
+@pytest.mark.parametrize("code", ["BAD_REQUEST", "TEMPORARILY_UNAVAILABLE"])
+@pytest.mark.parametrize("refusals", [3, 4])
+def test_a_write_that_another_one_is_in_the_way_of_is_tried_again(
+    registry: Registry,
+    model: ModelRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    refusals: int,
+) -> None:
+    """As MLflow tells that its database has another writer; and told where it stays so."""
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
+    model.create_model("generator")
+    left = [code] * refusals
+
+    def point(own: Registry, told: Told) -> Told:
+        if left:
+            raise RefusedError(left.pop(), "UNIQUE constraint failed: registered_model_aliases")
+        return Registry.point(own, told)
+
+    monkeypatch.setitem(ANSWERS, ("POST", "registered-models/alias"), point)
+    number = model.create_version("generator", "oci://a", {})
+
+    with nullcontext() if refusals < 4 else pytest.raises(CouldNotCheckError, match=code):
+        model.point("generator", "dev", number)
+
+    assert registry.models["generator"].aliases == ({"dev": "1"} if refusals < 4 else {})
+
+
+def test_what_somebody_else_just_did_is_done(model: ModelRegistry) -> None:
+    """A model that is there and a version that is gone are what was wanted."""
+    model.create_model("generator")
+    model.create_model("generator")
+    model.delete_version("generator", "1")
+
+    assert model.versions("generator") == []

@@ -1,7 +1,10 @@
 """The registry says what git says, whatever it said before; what is somebody else's stays."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +15,10 @@ from tests.unit.promotion.conftest import ENVIRONMENTS, Fork
 from tests.unit.promotion.test_promotion_index import RELEASE
 
 from tidegate.modelregistry.mlflow import ModelRegistry
-from tidegate.modelregistry.reconcile import Wanted, reconcile
+from tidegate.modelregistry.reconcile import Change, Wanted, reconcile
 from tidegate.promotion.promote import rollback
 
+OTHER = replace(RELEASE, model=replace(RELEASE.model, tag="v9"))
 FILE = "overlays/dev/generator/kustomization.yaml"
 
 
@@ -84,6 +88,13 @@ def lose_model(registry: Registry) -> None:
     del registry.models["generator"]
 
 
+def tell_twice(registry: Registry) -> None:
+    """The newest release has a second version, which some aliases stand for."""
+    model = registry.models["generator"]
+    second = model.add(model.versions["2"])
+    model.aliases |= {"dev": second, "champion": second}
+
+
 def lose_version(registry: Registry) -> None:
     """A version is gone, and its aliases with it."""
     model = registry.models["generator"]
@@ -117,6 +128,15 @@ def in_model(change: Callable[[Model], object]) -> Callable[[Registry], object]:
             in_model(lambda model: model.versions["2"].update({"tidegate.evidence": "none"})),
             ["tag tidegate.evidence differs; wanted sha256:"],
             id="tag altered",
+        ),
+        pytest.param(
+            tell_twice,
+            [
+                "generator@champion: alias differs; wanted 2, found 3",
+                "second version differs; wanted nothing, found 3",
+                "generator@dev: alias differs; wanted 2, found 3",
+            ],
+            id="told twice",
         ),
         pytest.param(
             lose_version,
@@ -166,6 +186,50 @@ def test_what_is_somebody_elses_stays(linked: Fork, registry: Registry, cli: Cli
     assert model.versions[foreign] == {"owner": "research"}
     assert model.aliases == {"champion": foreign, "dev": "2", "staging": "1", "production": "1"}
     assert registry.models["forecast"] == Model(aliases={"dev": "1"})
+
+
+def test_of_two_versions_of_a_release_the_first_stays(
+    linked: Fork, registry: Registry, cli: Cli
+) -> None:
+    """With what stood for the other one, somebody else's aliases too."""
+    tell_twice(registry)
+
+    assert run(cli, linked, registry).code == 0
+
+    model = registry.models["generator"]
+    assert list(model.versions) == ["1", "2"]
+    assert model.aliases == {"champion": "2", "dev": "2", "staging": "1", "production": "1"}
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        pytest.param(["registered-models/get", "model-versions/create"], id="both make each"),
+        pytest.param(["registered-models/get"], id="as it comes"),
+    ],
+)
+def test_two_runs_at_once_make_each_version_once(registry: Registry, together: list[str]) -> None:
+    """Neither sees a model when it begins; what both made, both take away, and one is there."""
+    registry.together = {name: Barrier(2, timeout=60) for name in together}
+    releases = {RELEASE: TAGS, OTHER: TAGS | {"tidegate.model": "n", "tidegate.release": "s"}}
+    wanted = [Wanted("generator", releases, {"dev": OTHER, "staging": RELEASE})]
+
+    def run_once(_: int) -> list[Change]:
+        with ModelRegistry(registry.url) as client:
+            return reconcile(client, wanted)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(run_once, range(2)))
+
+    registry.together.clear()
+    registry.writes.clear()
+    model = registry.models["generator"]
+    held = {tags["tidegate.model"]: number for number, tags in model.versions.items()}
+    assert len(held) == len(model.versions) == 2
+    assert model.aliases == {"dev": held["n"], "staging": held["m"]}
+    assert (run_once(0), registry.writes) == ([], [])
+    if len(together) > 1:
+        assert sum(one.what == "second version" for own in done for one in own) >= 2
 
 
 def test_drift_is_told_as_data(linked: Fork, registry: Registry, cli: Cli) -> None:
