@@ -12,7 +12,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -140,6 +140,24 @@ class Layout:
         if not self._blob(digest).exists():
             write_atomically(self._blob(digest), data)
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+    def has(self, digest: str) -> bool:
+        """Whether there is a blob of this name."""
+        return self._blob(digest).is_file()
+
+    def add_pieces(self, pieces: Iterable[bytes], digest: str) -> str:
+        """Store what comes in pieces, if its digest is this one; returns the digest that it has."""
+        self._blob(digest).parent.mkdir(parents=True, exist_ok=True)
+        found = hashlib.sha256()
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".pull.") as temporary:
+            path = Path(temporary) / "blob"
+            with path.open("wb") as file:
+                for piece in pieces:
+                    found.update(piece)
+                    file.write(piece)
+            if f"sha256:{found.hexdigest()}" == digest:
+                path.replace(self._blob(digest))
+        return f"sha256:{found.hexdigest()}"
 
     def add_folder(self, folder: Path) -> Descriptor:
         """Store `folder` as one uncompressed tar layer; returns its descriptor."""

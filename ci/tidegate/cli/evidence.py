@@ -114,13 +114,17 @@ def pull_command(
     release: ReleaseName = None,
     engine: EngineOption = None,
     model_artifact: ArtifactOption = None,
+    with_model: Annotated[
+        bool,
+        typer.Option("--with-model", help="The model too, if a policy asks for its signature."),
+    ] = False,
     root: Root = None,
     store: Store = None,
 ) -> None:
     """Fetch a release's evidence from the registries of its artifacts into the store."""
     catalog = load_valid(find_root(root or Path.cwd()))
     found = _find(catalog, release, release_of(engine, model_artifact))
-    new = pull(Layout(store_of(catalog.root, store)), found)
+    new = pull(Layout(store_of(catalog.root, store)), found, with_model=with_model)
     console.print(f"{found}: pulled {len(new)}", soft_wrap=True)
 
 

@@ -129,7 +129,7 @@ class Search:
             f"{needed} signed by role {wanted.signers}",
             f"{found} for {self.release}"
             + (f", others {', '.join(sorted(reasons))}" * bool(reasons)),
-            _NEXT[wanted.kind],
+            f"{_NEXT[wanted.kind]}, or fetch it with `tidegate evidence pull`",
         )
 
 

@@ -40,18 +40,21 @@ def push(layout: Layout, release: Release) -> list[str]:
         ]
 
 
-def pull(layout: Layout, release: Release) -> list[str]:
+def pull(layout: Layout, release: Release, *, with_model: bool = False) -> list[str]:
     """Fetch the evidence of a release, and the manifests it is about; the digests that are new.
+
+    Args:
+        layout: the store.
+        release: whose evidence.
+        with_model: fetch the packed model too, whose files a signature is about.
 
     Raises:
         CouldNotCheckError: a registry does not answer as one, refuses, or sends something else.
     """
     with _client() as client:
-        return [
-            digest
-            for reference in (release.engine, release.model)
-            for digest in _Place(client, reference).pull(layout)
-        ]
+        engine, model = (_Place(client, one) for one in (release.engine, release.model))
+        new = [digest for place in (engine, model) for digest in place.pull(layout)]
+        return [*new, *model.pull_parts(layout)] if with_model else new
 
 
 def _client() -> httpx.Client:
@@ -97,6 +100,23 @@ class _Place:
             layout.adopt(content)
             yield digest
 
+    def pull_parts(self, layout: Layout) -> Iterator[str]:
+        """Pull what the artifact itself consists of, in pieces: weights do not fit into memory."""
+        for digest in self._parts(self.reference.digest, layout.read(self.reference.digest)):
+            if layout.has(digest):
+                continue
+            url, path = f"{self.base}/blobs/{digest}", f"blobs/{digest}"
+            try:
+                with self.client.stream("GET", url) as answer:
+                    if not answer.is_success:
+                        raise self._fault(path, "an answer of 200", f"HTTP {answer.status_code}")
+                    found = layout.add_pieces(answer.iter_bytes(), digest)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise self._fault(path, "an answer", str(error) or type(error).__name__) from None
+            if found != digest:
+                raise self._fault(path, digest, found)
+            yield digest
+
     def _listed(self) -> list[Descriptor]:
         """What refers to the artifact, as the registry or the tag lists it."""
         path = f"referrers/{self.reference.digest}"
@@ -120,12 +140,12 @@ class _Place:
             raise self._fault(answer.url.path, "an index of manifests", "something else") from None
 
     def _parts(self, digest: str, content: bytes) -> list[str]:
-        """The digests of what a manifest of evidence consists of."""
+        """The digests of what a manifest consists of."""
         try:
             manifest = json.loads(content)
             return [str(part["digest"]) for part in (manifest["config"], *manifest["layers"])]
         except (KeyError, TypeError, ValueError):
-            raise self._fault(digest, "a manifest of evidence", "something else") from None
+            raise self._fault(digest, "a manifest with layers", "something else") from None
 
     def _push_manifest(self, layout: Layout, digest: str) -> Iterator[Descriptor]:
         """Push a manifest and its parts; its descriptor, if the registry will not list it."""

@@ -204,7 +204,20 @@ def require_newer(unit: Unit, own: list[Record], release: Release, built: dateti
 
 
 def require_artifact(layout: Layout, unit: Unit, release: Release) -> None:
-    """The lab's engine runs in the lab and nowhere else, and the lab runs nothing else."""
+    """The lab's engine runs in the lab and nowhere else, and the lab runs nothing else.
+
+    Raises:
+        CouldNotCheckError: the store does not have the release.
+    """
+    if not layout.has(release.engine.digest):
+        raise cannot_check(
+            layout.root,
+            str(release),
+            "not in the store",
+            wanted="the release and its evidence",
+            found="no such blob",
+            next_step="fetch both with `tidegate evidence pull`, or name the right --store",
+        )
     found = layout.manifest(release.engine.digest).get("artifactType")
     kind = EngineArtifact.LAB if found == LAB_ENGINE_TYPE else EngineArtifact.IMAGE
     wanted = unit.environment.spec.engine_artifact

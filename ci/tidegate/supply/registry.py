@@ -26,12 +26,10 @@ _HOSTS = {"docker.io": "registry-1.docker.io"}
 class Login(httpx.Auth):
     """Answers a registry's challenge, by a token or a password, as somebody or as nobody."""
 
-    requires_response_body = True
-
     def __init__(self, own: httpx.BasicAuth | None = None) -> None:
         self._own = own
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """The request, and where it is refused, what the challenge asks for and it again.
 
         The last answer counts, so it is never that of who gives tokens.
@@ -54,6 +52,7 @@ class Login(httpx.Auth):
 def _token(granted: httpx.Response) -> str:
     """The token of an answer; empty where it gives none."""
     try:
+        granted.read()
         told = granted.raise_for_status().json()
     except (httpx.HTTPStatusError, ValueError):
         return ""

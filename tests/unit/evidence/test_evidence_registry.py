@@ -17,7 +17,7 @@ from tidegate.evidence.referrers import pull, push
 from tidegate.evidence.statement import store, stored, verify
 from tidegate.findings import CouldNotCheckError
 from tidegate.manifests.release import Release
-from tidegate.oci import INDEX, Layout
+from tidegate.oci import EMPTY, INDEX, Layout
 
 
 @pytest.fixture
@@ -97,6 +97,60 @@ def test_the_commands_say_how_much_went(
 
     assert (pushed.code, pushed.out) == (0, f"{proven}: pushed 4\n")
     assert (pulled.code, pulled.out) == (0, f"{proven}: pulled 4\n")
+
+
+@pytest.fixture
+def packed(layout: Layout, proven: Release, registry: OciRegistry, tmp_path: Path) -> Release:
+    """The release with a packed model of two files, all of which is in the registry."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes(name.encode() * 100_000)
+    config, layer = layout.add_blob(b"{}", EMPTY), layout.add_folder(folder)
+    made = layout.add_manifest(artifact_type="m", config=config, layers=[layer], annotations={})
+    model = replace(proven.model, digest=made["digest"])
+    registry.put_manifest(model.digest, layout.read(model.digest))
+    registry.blobs |= {one["digest"]: layout.read(one["digest"]) for one in (config, layer)}
+    return Release(proven.engine, model)
+
+
+def test_the_model_comes_too_where_a_policy_asks_for_its_signature(
+    repository: Path, layout: Layout, packed: Release, tmp_path: Path, cli: Cli
+) -> None:
+    """Its files as they were packed, and once."""
+    other = Layout(tmp_path / "other")
+    assert pull(other, packed) == []
+    assert not other.has(layout.manifest(packed.model.digest)["layers"][0]["digest"])
+
+    named = ("--engine", f"{packed.engine}", "--model-artifact", f"{packed.model}")
+    to = ("--root", repository, "--store", other.root)
+    ran = cli("evidence", "pull", *named, *to, "--with-model")
+    assert (ran.code, ran.out) == (0, f"{packed}: pulled 2\n")
+    assert pull(other, packed, with_model=True) == []
+
+    other.unpack(packed.model.digest, tmp_path / "unpacked")
+    names = {path.name: path.read_bytes() for path in (tmp_path / "unpacked").iterdir()}
+    assert names == {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+
+
+@pytest.mark.parametrize("fault", ["another byte", "gone"])
+def test_half_a_model_or_another_one_is_none(
+    layout: Layout, packed: Release, registry: OciRegistry, tmp_path: Path, fault: str
+) -> None:
+    """Exit 2, and the store holds nothing of it."""
+    other = Layout(tmp_path / "other")
+    pull(other, packed)
+    (layer,) = (one["digest"] for one in layout.manifest(packed.model.digest)["layers"])
+    if fault == "another byte":
+        registry.blobs[layer] += b"x"
+    else:
+        del registry.blobs[layer]
+
+    with pytest.raises(CouldNotCheckError, match=r"blobs/sha256:.*found (sha256:|HTTP 404)"):
+        pull(other, packed, with_model=True)
+
+    assert not other.has(layer)
+    assert [path.name for path in other.root.iterdir() if path.name.startswith(".")] == []
 
 
 def test_evidence_of_two_stores_meets_in_the_registry(

@@ -156,7 +156,9 @@ def test_no_evidence_is_refused(forked: Fork) -> None:
     line = refusal(forked, Request("generator", "dev", forked.store.release()))
 
     assert "dev/policy.yaml: verdict: evidence is missing; wanted 1 signed by role pipeline" in line
-    assert line.endswith("run the gates with a signer of that role")
+    assert line.endswith(
+        "run the gates with a signer of that role, or fetch it with `tidegate evidence pull`"
+    )
 
 
 def test_a_release_that_was_put_on_dev_by_hand_needs_evidence_of_its_own(running: Fork) -> None:
@@ -195,7 +197,8 @@ def test_a_store_that_is_not_there_cannot_be_checked(forked: Fork) -> None:
 
     line = refusal(empty, request, CouldNotCheckError)
 
-    assert str(elsewhere) in line
+    assert line.startswith(f"{elsewhere}: {request.release}: not in the store; ")
+    assert line.endswith("fetch both with `tidegate evidence pull`, or name the right --store")
     assert not elsewhere.exists()
 
 
