@@ -9,6 +9,7 @@ from rich.text import Text
 from tidegate.catalog.load import find_root
 from tidegate.ci.changes import told
 from tidegate.ci.machine import changed_files, missing
+from tidegate.ci.removals import REMOVALS, removals
 from tidegate.ci.report import export
 from tidegate.ci.run import Outcome, Result, Run, exit_code
 from tidegate.ci.steps import named
@@ -34,7 +35,10 @@ def ci(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(help="Run only what reads a file that differs from this branch or commit."),
+        typer.Option(
+            help="Run only what reads a file that differs from this branch or commit, and say what "
+            "the commits since remove."
+        ),
     ] = None,
     here: Annotated[
         bool, typer.Option("--here", help="What this machine cannot run does not count.")
@@ -68,7 +72,14 @@ def ci(
     if plan:
         _show_plan(planned, json=json)
         return
-    done = run.run_all(planned, lambda result: _tell(result, json=json))
+
+    def tell(result: Result) -> None:
+        _tell(result, json=json)
+
+    done = run.run_all(planned, tell)
+    if base and (not only or REMOVALS.partition("/")[0] in only):
+        done.append(removals(folder, base, run.results))
+        tell(done[-1])
     export(done, run.results, told(folder, base) if base else "")
     if json:
         print_json([result.as_dict() for result in done])

@@ -249,6 +249,11 @@ async def changes(toolbox: dagger.Container, base: str) -> str:
     return await toolbox.with_exec(command, expect=ReturnType.ANY).stdout()
 
 
+async def removals(toolbox: dagger.Container, base: str) -> str:
+    """Fails where the commits since `base` remove what nobody said why."""
+    return await toolbox.with_exec([TIDEGATE, "guard", f"{base}..HEAD"]).stdout()
+
+
 async def affected(toolbox: dagger.Container, base: str) -> set[str]:
     """The steps that read a file that differs from `base`; the toolbox has the history."""
     plan = [TIDEGATE, "ci", "--plan", "--base", base, "--json"]

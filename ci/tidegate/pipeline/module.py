@@ -195,6 +195,7 @@ class Tidegate(Proofs):
         branches: dict[str, Branch] = {name: partial(self._said, name) for name in names}
         if base:
             branches["changes"] = partial(containers.changes, toolbox, base)
+            branches["removals"] = partial(containers.removals, toolbox, base)
         said = await run_all(branches)
         return comment(table(said), said.get("changes", ""), said.get("smoke", ""))
 

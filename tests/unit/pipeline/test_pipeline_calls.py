@@ -55,6 +55,7 @@ async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: En
     assert "| scan | nothing it reads changed |" in said
     assert [TIDEGATE, "ci", "--plan", "--base", "main", "--json"] in engine.commands()
     assert [TIDEGATE, "diff", "main", "--format", "markdown"] in engine.commands()
+    assert [TIDEGATE, "guard", "main..HEAD"] in engine.commands()
     assert not any("trivy" in command for command in engine.commands())
 
 
