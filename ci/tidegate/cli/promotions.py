@@ -39,10 +39,10 @@ def standing_table(standings: list[Standing]) -> Listing:
 def history_table(records: list[Record]) -> Listing:
     """The promotions, newest first."""
     names = ("commit", "when", "action", "environment", "service", "release", "version", "evidence")
-    table = Listing("Promotion log", *names)
+    table = Listing("Promotion log", *names, "by")
     for r in records:
         row = (r.commit[:8], local_time(r.time), r.action, r.environment, r.service)
-        table.add_row(*row, str(r.release), r.version or "-", short(r.evidence))
+        table.add_row(*row, str(r.release), r.version or "-", short(r.evidence), r.author)
     return table
 
 

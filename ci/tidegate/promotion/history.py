@@ -205,6 +205,7 @@ class Standing:
             "evidence": self.record.evidence if self.record else None,
             "gates": self.record.gates if self.record else None,
             "commit": self.record.commit if self.record else None,
+            "author": self.record.author if self.record else None,
         }
 
 

@@ -237,6 +237,7 @@ def test_a_promotion_is_a_row_by_its_commit() -> None:
             "aaaaaaaa+bbbbbbbb",
             "-",
             "cccccccc",
+            "A",
         ]
     )
 

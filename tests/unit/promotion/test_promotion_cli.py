@@ -258,8 +258,9 @@ def test_status_shows_the_log_where_asked(running: Fork, tidegate: Tidegate) -> 
 
     _, log = ran.out.split("Promotion log")
     rows = [line.split() for line in log.splitlines() if " promote " in line]
+    assert {row[-1] for row in rows} == {"Test"}
     assert [row[0] for row in rows] == [record.commit[:8] for record in running.records()]
-    assert [row[-5] for row in rows] == list(reversed(ENVIRONMENTS))
+    assert [row[-6] for row in rows] == list(reversed(ENVIRONMENTS))
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -137,10 +137,11 @@ def test_a_standing_names_its_proof_as_data(running: Fork) -> None:
         "evidence": record.evidence,
         "gates": "pass 1/1",
         "commit": record.commit,
+        "author": "Test",
     }
     absent = standings["dev/retriever"].as_dict()
     assert absent["state"] == "never promoted"
-    assert {absent[key] for key in ("release", "since", "evidence", "gates", "commit")} == {None}
+    assert {absent[key] for key in ("release", "since", "evidence", "gates", "author")} == {None}
 
 
 def test_records_read_the_same_under_any_configuration(running: Fork) -> None:
