@@ -12,7 +12,7 @@ from tidegate.promotion.git import GitError, Repository
 
 TRAILERS = ("Environment", "Service", "Release", "Evidence", "Gates", "Action", "Reason")
 # What a record may have beside these: all the evidence, when the release was built, what is bad,
-# its version, and who asked.
+# its version, and the request.
 MORE_TRAILERS = ("Proof", "Built", "Bad", "Version", "Request")
 PREFIX = "Tidegate-"
 _FIELDS = ("%H", "%cI", "%an", "%(trailers:only,unfold)")

@@ -118,12 +118,16 @@ def landed(
 
 
 def _resumed(file: Path) -> Asked | None:
-    """The request that a run left; one that was left long ago is forgotten."""
-    for left in file.parent.glob("[0-9a-f]*"):
-        if time.time() - left.stat().st_mtime > FORGET_SECONDS:
-            left.unlink(missing_ok=True)
-    found = file.read_text(encoding="ascii") if file.exists() else ""
-    return Asked(found, resumed=True) if _ID.fullmatch(found) else None
+    """The request that a run left a short time ago, if one did; this run is as good as that one."""
+    try:
+        age = time.time() - file.stat().st_mtime
+        found = file.read_text(encoding="latin-1")
+    except FileNotFoundError:
+        return None
+    if age > FORGET_SECONDS or not _ID.fullmatch(found):
+        return None
+    file.touch()
+    return Asked(found, resumed=True)
 
 
 def _begun(file: Path) -> Asked:

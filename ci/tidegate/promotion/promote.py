@@ -113,11 +113,9 @@ def promote(
 
 def _named(request: Request, found: list[Record]) -> Release | None:
     """The release that a request names, if it names one."""
-    return (
-        find_release(found, request.release)
-        if isinstance(request.release, str)
-        else request.release
-    )
+    if isinstance(request.release, str):
+        return find_release(found, request.release)
+    return request.release
 
 
 def _proven(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.promotion.conftest import Fork
-from tests.unit.promotion.faulty import Action, run_killed
+from tests.unit.promotion.faulty import Action, Fault, Faulty, run_killed
 
 from tidegate.findings import CouldNotCheckError, FindingsError
 from tidegate.promotion.git import GitError, Repository
@@ -95,11 +95,26 @@ def test_a_run_that_was_killed_long_ago_is_forgotten(third: Fork) -> None:
     assert runs(third, "v1")
 
 
+def test_a_run_that_is_tried_again_and_again_is_not_forgotten(third: Fork) -> None:
+    """The time counts from the last try, or an outage would make a second rollback of one."""
+    landed = kill(third)
+    (left,) = (third.git.path / ".git" / FOLDER).iterdir()
+    a_while_ago = time.time() - FORGET_SECONDS + 60
+    os.utime(left, (a_while_ago, a_while_ago))
+    down = Faulty(third.git.path, Fault("refused", "fetch", 9))
+
+    with pytest.raises(CouldNotCheckError, match="cannot fetch"):
+        BACK.run(down, third.store.layout)
+
+    assert time.time() - left.stat().st_mtime < FORGET_SECONDS / 2
+    assert BACK.run(third.git, third.store.layout) == landed == third.tip()
+
+
 def test_what_is_left_half_written_counts_as_nothing(third: Fork) -> None:
     """An id is whole or none: the request is a new one."""
     kill(third)
     (left,) = (third.git.path / ".git" / FOLDER).iterdir()
-    left.write_text("\0\0")
+    left.write_bytes(b"\0\xff")
 
     BACK.run(third.git, third.store.layout)
 
