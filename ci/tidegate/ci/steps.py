@@ -78,7 +78,13 @@ COPIED = (
     *("overlays/*/environment/*", "overlays/*/namespace/*", "overlays/*/profile/*"),
 )
 FIXTURES = ("tests/fixtures/invalid/*", "tests/fixtures/valid/*")
-DOCUMENT_TESTS = ("tests/lab/test_readme.py", "-k", "every_link")
+# The README's commands, the demo first, on real engines; what documents say beside it; and how the
+# lab starts and ends an engine.
+README_TESTS = "tests/lab/test_readme.py"
+PAGES = "command_of_a_page_runs"
+LAB_TESTS = ("tests/lab/test_interrupted.py", "tests/lab/test_real_engine.py")
+LAB = ("tests/lab/*", "models/*", "requirements/*", "scripts/*")
+DOCUMENT_TESTS = (README_TESTS, "-k", "every_link")
 ENGINE = "tidegate-engine:ci"
 # Relative to the linter's own module, and named: a container has no .git to find them by.
 WORKFLOWS = ("../../.github/workflows/ci.yaml", "../../.github/workflows/release.yaml")
@@ -121,12 +127,13 @@ STEPS = (
         "test",
         "Every test that needs no cluster, the real engines of the lab included.",
         (
-            Command(
-                "engines",
-                (*PYTEST, "tests/lab"),
-                ("ci/tidegate/*", "tests/lab/*", "models/*", "requirements/*", "scripts/*"),
-                needs=(Need.LAB,),
-                beside=True,
+            *(
+                Command(name, (*PYTEST, *tests), (*reads, *LAB), needs=(Need.LAB,), beside=True)
+                for name, tests, reads in (
+                    ("engines", (README_TESTS, "-k", f"not {PAGES}"), ("ci/tidegate/*",)),
+                    ("lab", LAB_TESTS, ("ci/tidegate/lab/*", "ci/tidegate/catalog/data/*")),
+                    ("pages", (README_TESTS, "-k", PAGES), ("ci/tidegate/cli/*",)),
+                )
             ),
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
             Command(

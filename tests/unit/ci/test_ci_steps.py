@@ -13,7 +13,15 @@ from tests.conftest import ROOT
 from tests.unit.fixture_files import files as fixture_files
 from tests.unit.fixture_files import read
 
-from tidegate.ci.steps import STEPS, WORKFLOWS, Command, affected, named
+from tidegate.ci.steps import (
+    LAB_TESTS,
+    README_TESTS,
+    STEPS,
+    WORKFLOWS,
+    Command,
+    affected,
+    named,
+)
 from tidegate.cli.app import app
 from tidegate.policy.repository import CODE
 from tidegate.promotion.git import Repository
@@ -151,6 +159,23 @@ def test_a_change_of_code_runs_every_test_and_no_image() -> None:
 
     assert {"lint/types", "test/fixtures", "test/unit", "test/engines"} <= found
     assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("ci/tidegate/lab/server.py", "test/lab"), ("ci/tidegate/cli/lab.py", "test/pages")],
+)
+def test_what_takes_minutes_on_engines_runs_for_what_it_is_about(file: str, name: str) -> None:
+    """Every change of code runs the README's commands; those of other pages, the command line's."""
+    assert {name, "test/engines"} <= runs(file)
+    assert name not in runs("ci/tidegate/gates/latency.py")
+
+
+def test_every_test_of_the_lab_is_one_of_a_command() -> None:
+    """A new file of tests is named here or runs for no pull request."""
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests/lab").glob("test_*.py")}
+
+    assert files == {README_TESTS, *LAB_TESTS}
 
 
 @pytest.mark.parametrize(
