@@ -17,6 +17,10 @@ IMAGE_INPUTS = ["ci/images/engine/*", "requirements/engine.txt", "requirements/u
 SETUP_INPUTS = ["ci/tidegate/__init__.py", "pyproject.toml", "requirements/*", "scripts/setup"]
 PORT = 8000
 TIDEGATE = ".venv/bin/tidegate"
+# What steps start beside Python: vLLM loads libnuma, and tests read processes and sign commits.
+PACKAGES = "git libnuma1 openssh-client procps"
+# Those of the base image count, so that a mirror with an authority of its own can be trusted.
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 async def images(source: dagger.Directory, override: dagger.File | None) -> dict[str, Image]:
@@ -42,13 +46,15 @@ def toolbox(image: str, source: dagger.Directory) -> dagger.Container:
 
     It is a git checkout without history, because git tells which files are the repository's.
     """
-    packages = "apt-get update && apt-get install --yes --no-install-recommends git libnuma1"
+    packages = f"apt-get update && apt-get install --yes --no-install-recommends {PACKAGES}"
     return (
         dag.container()
         .from_(image)
         .with_exec(["sh", "-c", packages])
         .with_mounted_cache("/root/.cache/uv", dag.cache_volume("tidegate-uv"))
         .with_env_variable("UV_LINK_MODE", "copy")
+        .with_env_variable("UV_SYSTEM_CERTS", "1")
+        .with_env_variable("PIP_CERT", CERTIFICATES)
         .with_workdir("/work")
         .with_directory("/work", source.filter(include=SETUP_INPUTS))
         .with_exec(["scripts/setup"])
@@ -132,8 +138,12 @@ def server(
     )
 
 
-def trivy(image: str, tarball: dagger.File) -> dagger.Container:
-    """Trivy on an image; its database is kept between runs and updated by Trivy itself."""
+def trivy(image: str, scanned: dagger.Container) -> dagger.Container:
+    """Trivy on an image; its database is kept between runs and updated by Trivy itself.
+
+    Trivy takes every layer of an archive for compressed as the first one is.
+    """
+    tarball = scanned.as_tarball(forced_compression=dagger.ImageLayerCompression.GZIP)
     return (
         dag.container()
         .from_(image)
@@ -231,6 +241,18 @@ def scanned(trivy: dagger.Container) -> dagger.Directory:
     )
 
 
+async def units(source: dagger.Directory) -> list[str]:
+    """The folders that Argo CD would apply; a component is a part of others and is none."""
+    patterns = "overlays/*/*/kustomization.yaml", "clusters/*/kustomization.yaml"
+    files = [file for pattern in patterns for file in await source.glob(pattern)]
+    texts = [await source.file(file).contents() for file in files]
+    return [
+        file.removesuffix("/kustomization.yaml")
+        for file, text in zip(files, texts, strict=True)
+        if "kind: Component" not in text
+    ]
+
+
 def rendered(kustomize: str, source: dagger.Directory, units: list[str]) -> dagger.Directory:
     """A file for every unit, as the image's Kustomize renders its folder."""
     container = dag.container().from_(kustomize).with_directory("/work", source)
@@ -241,6 +263,16 @@ def rendered(kustomize: str, source: dagger.Directory, units: list[str]) -> dagg
         )
         made = made.with_file(f"{unit.removeprefix('overlays/')}.yaml", done.file("/unit.yaml"))
     return made
+
+
+# The steps that need no image.
+REPOSITORY = ("lint", "check", "test")
+
+
+async def step(toolbox: dagger.Container, name: str, base: str) -> str:
+    """What a step says of the files that differ from `base`; the toolbox has the history."""
+    command = [TIDEGATE, "ci", "--only", name, "--base", base]
+    return await fresh(toolbox).with_exec(command).stdout()
 
 
 async def changes(toolbox: dagger.Container, base: str) -> str:

@@ -194,6 +194,8 @@ class Tidegate(Proofs):
         names = [step.name for step in STEPS if step.name in needed]
         branches: dict[str, Branch] = {name: partial(self._said, name) for name in names}
         if base:
+            parts = [name for name in names if name in containers.REPOSITORY]
+            branches |= {name: partial(containers.step, toolbox, name, base) for name in parts}
             branches["changes"] = partial(containers.changes, toolbox, base)
             branches["removals"] = partial(containers.removals, toolbox, base)
         said = await run_all(branches)

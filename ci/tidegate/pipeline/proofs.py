@@ -66,10 +66,9 @@ class Proofs:
     @cached
     async def render(self) -> dagger.Directory:
         """Every unit as Kustomize's own image renders it: what Argo CD would apply."""
-        patterns = "overlays/*/*/kustomization.yaml", "clusters/*/kustomization.yaml"
-        files = [file for pattern in patterns for file in await self.source.glob(pattern)]
-        units = [file.removesuffix("/kustomization.yaml") for file in files]
-        return containers.rendered(await self._outside("kustomize"), self.source, units)
+        units = await containers.units(self.source)
+        made = containers.rendered(await self._outside("kustomize"), self.source, units)
+        return await made.sync()
 
     @cached
     async def build(self, *, gpu: Gpu = False) -> dagger.Container:
@@ -84,11 +83,11 @@ class Proofs:
 
     async def _trivy(self, *, gpu: bool) -> dagger.Container:
         image = await self.build(gpu=gpu)
-        return containers.trivy(await self._outside("trivy"), image.as_tarball())
+        return containers.trivy(await self._outside("trivy"), image)
 
     async def _reports(self, image: dagger.Container) -> dagger.Directory:
         """What a published image is made of, and what scanners know of it."""
-        held = containers.trivy(await self._outside("trivy"), image.as_tarball())
+        held = containers.trivy(await self._outside("trivy"), image)
         return containers.scanned(held).with_directory("/", containers.listed(held))
 
     async def _require(self, weights: dagger.Directory, name: str, *, gpu: bool) -> None:
@@ -175,7 +174,7 @@ class Proofs:
     @uncached
     async def results(self) -> dagger.Directory:
         """Logs, JUnit files and tables of the steps that need no image, whatever their outcome."""
-        steps = [word for name in ("lint", "check", "test") for word in ("--only", name)]
+        steps = [word for name in containers.REPOSITORY for word in ("--only", name)]
         command = [TIDEGATE, "ci", *steps, "--results", "/results"]
         done = fresh(await self._toolbox()).with_exec(command, expect=ReturnType.ANY)
         return await done.directory("/results").sync()

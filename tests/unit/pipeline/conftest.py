@@ -25,6 +25,7 @@ class Engine:
     """Records every chain of calls that is sent, and answers it by its last field."""
 
     answers: dict[str, Any] = field(default_factory=dict)
+    """By the last field of a chain: what it gives, or what makes that from the chain."""
     chains: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     """Raised where a call or its arguments hold the word."""
@@ -51,7 +52,9 @@ class Engine:
         name = chain[-1][0]
         if name in {"id", "sync"}:
             return context.converter.structure(self._remember(chain[:-1]), return_type)
-        return context.converter.structure(self.answers.get(name, f"<{name}>"), return_type)
+        answer = self.answers.get(name, f"<{name}>")
+        said = answer(chain) if callable(answer) else answer
+        return context.converter.structure(said, return_type)
 
     def _remember(self, chain: list[tuple[str, dict[str, Any]]]) -> str:
         name = f"id-{next(self._ids)}"

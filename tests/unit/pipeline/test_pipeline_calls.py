@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import typer
 from dagger.mod._exceptions import FunctionError
+from tests.conftest import ROOT
 from tests.unit.pipeline.conftest import DIGEST, IMAGES, LOCKED, Caller, Engine, told
 from tests.unit.pipeline.samples import CALLS
 
@@ -13,6 +14,7 @@ from tidegate.cli.app import app
 
 pytestmark = pytest.mark.anyio
 TIDEGATE = ".venv/bin/tidegate"
+GOLDEN = ROOT / "tests" / "golden"
 
 
 @pytest.mark.parametrize("name", ["lint", "check", "test"])
@@ -56,6 +58,7 @@ async def test_ci_leaves_out_what_reads_no_changed_file(call: Caller, engine: En
     assert [TIDEGATE, "ci", "--plan", "--base", "main", "--json"] in engine.commands()
     assert [TIDEGATE, "diff", "main", "--format", "markdown"] in engine.commands()
     assert [TIDEGATE, "guard", "main..HEAD"] in engine.commands()
+    assert [TIDEGATE, "ci", "--only", "check", "--base", "main"] in engine.commands()
     assert not any("trivy" in command for command in engine.commands())
 
 
@@ -115,18 +118,43 @@ async def test_mirrors_replace_outside_images(call: Caller, engine: Engine) -> N
 
 
 async def test_units_are_rendered_by_kustomize_itself(call: Caller, engine: Engine) -> None:
-    """Each folder by its own call, into a file of the unit's name."""
-    engine.answers["glob"] = ["overlays/dev/generator/kustomization.yaml"]
+    """Each folder with a golden file by its own call, into a file of that name; no component."""
+    engine.answers["glob"] = lambda chain: [
+        path.relative_to(ROOT).as_posix() for path in ROOT.glob(chain[-1][1]["pattern"])
+    ]
+    engine.answers["contents"] = lambda chain: (ROOT / chain[-2][1]["path"]).read_text()
 
     await call("render")
 
+    golden = {path.relative_to(GOLDEN).as_posix() for path in GOLDEN.glob("*/*.yaml")}
+    made = {one["path"] for one in engine.calls("withFile")}
+    assert made == {path for path in golden if not path.startswith("platform/")}
     assert ["build", "."] in engine.commands()
     assert {"path": "/work/overlays/dev/generator"} in engine.calls("withWorkdir")
-    assert {one["path"] for one in engine.calls("withFile")} == {"dev/generator.yaml"}
-    assert {one["pattern"] for one in engine.calls("glob")} == {
-        "overlays/*/*/kustomization.yaml",
-        "clusters/*/kustomization.yaml",
-    }
+    last = {chain[-1][0] for chain in engine.chains}
+    assert "sync" in last  # a unit that cannot be rendered fails the function itself
+
+
+async def test_the_toolbox_has_what_steps_start_and_trusts_what_the_image_trusts(
+    call: Caller, engine: Engine
+) -> None:
+    """The slim image has neither git nor ps nor ssh-keygen."""
+    await call("test")
+
+    (packages,) = [command[2] for command in engine.commands() if command[0] == "sh"]
+    variables = {one["name"]: one["value"] for one in engine.calls("withEnvVariable")}
+    assert packages.split()[-4:] == ["git", "libnuma1", "openssh-client", "procps"]
+    assert variables["UV_SYSTEM_CERTS"] == "1"
+    assert variables["PIP_CERT"] == "/etc/ssl/certs/ca-certificates.crt"
+
+
+async def test_every_layer_that_trivy_gets_is_compressed_alike(
+    call: Caller, engine: Engine
+) -> None:
+    """A base with layers of another form would make it fail on those that the build adds."""
+    await call("sbom")
+
+    assert engine.calls("asTarball") == [{"forcedCompression": "Gzip"}]
 
 
 @pytest.mark.parametrize("name", ["scan", "smoke"])
