@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
@@ -80,10 +81,16 @@ def test_only_a_job_that_runs_no_code_of_the_change_may_write() -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=names)
-def test_the_command_is_of_the_version_that_the_module_asks_for(path: Path) -> None:
-    """dagger.json, the list of images and the workflows name one engine."""
-    version = read(ROOT / "dagger.json")["engineVersion"]
+def test_the_command_is_of_the_version_of_the_engine(path: Path) -> None:
+    """The list of images and the workflows name one engine, not older than the module's lowest.
+
+    An engine refuses a module that asks for a newer one, so dagger.json asks for the oldest.
+    """
+    lowest = Version(read(ROOT / "dagger.json")["engineVersion"])
+    version = read_images(ROOT)["dagger"].tag
 
     assert f'version: "{version.removeprefix("v")}"' in path.read_text()
-    assert read_images(ROOT)["dagger"].tag == version
     assert read_images(ROOT)["dagger-gpu"].tag == f"{version}-gpu"
+    assert Version(version) >= lowest
+    assert Version(version).release[:2] == lowest.release[:2]
+    assert lowest.micro == 0
