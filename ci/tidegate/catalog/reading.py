@@ -91,6 +91,7 @@ def _document(text: str) -> Any:  # noqa: ANN401 - as above
     return value
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> Any:  # noqa: ANN401 - as above
     return YAML(typ="safe", pure=True).load(text)
 

@@ -48,7 +48,8 @@ class _Output(NamedTuple):
 def _keys(folders: Sequence[Path]) -> list[str | None]:
     """What each rendering depends on: the files, which kubectl makes it, and who reads both."""
     code = cache.code("machine_yaml.py", "manifests/graph.py", "manifests/render.py")
-    return [f"{code} {kubectl()} {files}" if files else None for files in fingerprints(folders)]
+    program = Path(kubectl()).resolve()
+    return [f"{code} {program} {files}" if files else None for files in fingerprints(folders)]
 
 
 def build(folder: Path, *, name: str) -> str:

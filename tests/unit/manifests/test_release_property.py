@@ -69,7 +69,7 @@ def rest(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.lstrip("- ").startswith(keys)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(text=kustomizations(), wanted=releases)
 def test_a_release_is_read_as_it_was_written(text: str, wanted: Release) -> None:
     """Only the six lines of its values differ, and their number does not."""
