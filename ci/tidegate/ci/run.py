@@ -7,15 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tidegate.ci.steps import Command, affected, named
-from tidegate.findings import Finding, TidegateError
+from tidegate.findings import Finding, TidegateError, cannot_check
 
 _CLEAN_UP_SECONDS = 60.0
 """How long an interrupted command may take to stop what it started, vLLM servers included."""
@@ -99,10 +100,11 @@ class Run:
         left when this is left early.
         """
         beside = {name for name, _, command in named() if command.beside}
-        stop = threading.Event()
+        stop, ended = threading.Event(), dict[str, Outcome]()
 
         def done(one: Result | str) -> Result:
-            result = self.run(one, stop) if isinstance(one, str) else one
+            result = self.run(one, stop, ended) if isinstance(one, str) else one
+            ended[result.name] = result.outcome
             tell(result)
             return result
 
@@ -114,18 +116,25 @@ class Run:
                 stop.set()
                 raise
 
-    def run(self, name: str, stop: threading.Event | None = None) -> Result:
+    def run(
+        self,
+        name: str,
+        stop: threading.Event | None = None,
+        ended: Mapping[str, Outcome] = MappingProxyType({}),
+    ) -> Result:
         """Run one command to its end; nothing of it is left when this is left early.
 
         Args:
             name: of the command.
             stop: ends it as Ctrl-C does, once it is set.
+            ended: how the commands before it ended.
         """
         command = next(command for found, _, command in named() if found == name)
         log = self.results / f"{name.replace('/', '-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         try:
+            _require_before(name, command, ended)
             line = [self._filled(word, name) for word in command.line]
             code = _wait([self._program(line[0]), *line[1:]], self.root, log, stop)
         except TidegateError as error:
@@ -148,6 +157,19 @@ class Run:
     def _program(name: str) -> str:
         beside = Path(sys.executable).parent / name
         return str(beside) if beside.exists() else name
+
+
+def _require_before(name: str, command: Command, ended: Mapping[str, Outcome]) -> None:
+    for other in command.after:
+        if (outcome := ended.get(other)) in {Outcome.FAILED, Outcome.BROKEN}:
+            raise cannot_check(
+                name,
+                other,
+                "nothing of this run to judge",
+                wanted="passed",
+                found=str(outcome),
+                next_step=f"mend {other} first",
+            )
 
 
 def _outcome(command: Command, code: int) -> Outcome:

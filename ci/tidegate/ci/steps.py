@@ -40,6 +40,11 @@ class Command:
 
     None for Trivy: it exits 1 where its database cannot be had, and 0 whatever it finds.
     """
+    after: tuple[str, ...] = ()
+    """Commands before it, none of them `beside`, whose results it judges.
+
+    Where one of them ran and did not pass, what it would find is of an earlier run: it is not run.
+    """
     beside: bool = False
     """Whether it runs beside those after it: it waits for other programs most of its time."""
 
@@ -86,6 +91,9 @@ LAB_TESTS = ("tests/lab/test_interrupted.py", "tests/lab/test_real_engine.py")
 LAB = ("tests/lab/*", "models/*", "requirements/*", "scripts/*")
 DOCUMENT_TESTS = (README_TESTS, "-k", "every_link")
 ENGINE = "tidegate-engine:ci"
+BUILD = "build/image"
+# The image that was built here, or none: a registry may have another one of that name.
+TRIVY = ("trivy", "image", "--quiet", "--image-src", "docker")
 # Relative to the linter's own module, and named: a container has no .git to find them by.
 WORKFLOWS = ("../../.github/workflows/ci.yaml", "../../.github/workflows/release.yaml")
 PYTEST = ("pytest", "-q", "--junitxml={results}/{name}.xml")
@@ -175,12 +183,13 @@ STEPS = (
             Command(
                 kind,
                 (
-                    *("trivy", "image", "--quiet", "--format", kind),
+                    *(*TRIVY, "--format", kind),
                     *("--output", f"{{results}}/sbom.{kind}.json", ENGINE),
                 ),
                 IMAGE,
                 needs=(Need.DOCKER, Need.TRIVY),
                 findings=(),
+                after=(BUILD,),
             )
             for kind in ("cyclonedx", "spdx-json")
         ),
@@ -192,12 +201,13 @@ STEPS = (
             Command(
                 "report",
                 (
-                    *("trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln,secret"),
+                    *(*TRIVY, "--format", "json", "--scanners", "vuln,secret"),
                     *("--output", "{results}/scan.json", ENGINE),
                 ),
                 IMAGE,
                 needs=(Need.DOCKER, Need.TRIVY),
                 findings=(),
+                after=(BUILD,),
             ),
             Command(
                 "sarif",
@@ -208,6 +218,7 @@ STEPS = (
                 IMAGE,
                 needs=(Need.DOCKER, Need.TRIVY),
                 findings=(),
+                after=("scan/report",),
             ),
             Command(
                 "database",
@@ -225,6 +236,7 @@ STEPS = (
                 ),
                 IMAGE,
                 needs=(Need.DOCKER, Need.TRIVY),
+                after=("scan/report", "scan/database"),
             ),
         ),
     ),
@@ -237,6 +249,7 @@ STEPS = (
                 ("tidegate", "smoke", ENGINE, "--markdown", "{results}/gates.md"),
                 (*IMAGE, "ci/tidegate/gates/*", "models/*"),
                 needs=(Need.DOCKER, Need.LAB),
+                after=(BUILD,),
             ),
         ),
     ),

@@ -120,8 +120,9 @@ def _tell(result: Result, *, json: bool) -> None:
     if json or result.outcome in {Outcome.PASSED, Outcome.ABSENT, Outcome.UNCHANGED}:
         return
     errors.print(Text(f"{result.name}: {_why(result)}", style="red"))
-    if result.log:
-        errors.print(Text(result.log.read_text(errors="replace").rstrip()))
+    said = result.log.read_text(errors="replace").rstrip() if result.log else ""
+    if said and said != result.reason:
+        errors.print(Text(said))
 
 
 def _summary(done: list[Result]) -> None:

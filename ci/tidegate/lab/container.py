@@ -32,7 +32,8 @@ def command(image: str, name: str, model: ModelFolder, weights: Path, port: int)
     variables = [word for key, value in ENVIRONMENT.items() for word in ("--env", f"{key}={value}")]
     engine = model.folder / model.spec.engine_config
     return [
-        *("run", "--rm", "--name", name, "--network", "host", "--user", USER),
+        # The image that is meant is here: a registry may have another one of that name.
+        *("run", "--rm", "--pull", "never", "--name", name, "--network", "host", "--user", USER),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
         *("--tmpfs", "/tmp:mode=1777", "--tmpfs", f"/cache:uid={USER.partition(':')[0]}"),  # noqa: S108 - a mount
         *("--volume", f"{weights}:/model:ro", "--volume", f"{engine}:/etc/vllm/engine.yaml:ro"),

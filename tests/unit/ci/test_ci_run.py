@@ -169,6 +169,43 @@ def test_a_command_runs_beside_those_after_it(runner: Runner) -> None:
     assert told.index(found[1]) < told.index(found[3])
 
 
+@pytest.mark.parametrize(("code", "found"), [(1, "failed"), (2, "could not check")])
+def test_what_a_failed_command_left_of_an_earlier_run_is_not_judged(
+    code: int, found: str, runner: Runner, tmp_path: Path
+) -> None:
+    """It is not even run, nor what comes after it; one line says why."""
+    run = runner(
+        Command("make", python(f"raise SystemExit({code})"), ("*",)),
+        Command("judge", python("open('judged', 'w')"), ("*",), after=("try/make",)),
+        Command("tell", python("open('told', 'w')"), ("*",), after=("try/judge",)),
+    )
+
+    _, judge, tell = run.run_all(["try/make", "try/judge", "try/tell"], lambda _: None)
+
+    assert {judge.outcome, tell.outcome} == {Outcome.BROKEN}
+    assert judge.log is not None
+    assert judge.log.read_text() == f"{judge.reason}\n"
+    assert judge.reason == (
+        "try/judge: try/make: nothing of this run to judge; wanted passed, "
+        f"found {found} - mend try/make first"
+    )
+    assert not (tmp_path / "judged").exists()
+    assert not (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("before", [[], [Result("try/make", Outcome.UNCHANGED)], ["try/make"]])
+def test_what_passed_or_was_not_asked_for_is_judged(
+    before: list[Result | str], runner: Runner
+) -> None:
+    """Of a step alone, what is there is judged."""
+    run = runner(
+        Command("make", python("1"), ("*",)),
+        Command("judge", python("1"), ("*",), after=("try/make",)),
+    )
+
+    assert run.run_all([*before, "try/judge"], lambda _: None)[-1].outcome is Outcome.PASSED
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_an_interrupt_ends_the_command_and_its_children(
     runner: Runner, tmp_path: Path, *, beside: bool

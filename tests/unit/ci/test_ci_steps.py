@@ -43,6 +43,20 @@ def test_names_are_unique_and_can_name_files() -> None:
     assert all(step.about.endswith(".") for step in STEPS)
 
 
+def test_a_command_judges_what_has_ended_before_it() -> None:
+    """Those that run beside others may end later."""
+    ended: set[str] = set()
+    for name, _, command in named():
+        assert ended.issuperset(command.after), name
+        ended |= set() if command.beside else {name}
+
+
+@pytest.mark.parametrize("name", ["sbom/cyclonedx", "sbom/spdx-json", "scan/report", "smoke/gates"])
+def test_an_image_that_was_not_built_is_not_judged(name: str) -> None:
+    """Docker still has the one of the run before, under the same name."""
+    assert next(command.after for found, _, command in named() if found == name) == ("build/image",)
+
+
 @pytest.mark.parametrize("name", [name for name, _, _ in named()])
 def test_every_program_is_installed_by_setup_or_asked_for(name: str) -> None:
     """What setup does not bring is a need, so that its absence is told."""
