@@ -20,7 +20,7 @@ from tests.unit.promotion.conftest import (
 
 from tidegate.cli.reporter import TerminalReporter
 from tidegate.lab.environment import install
-from tidegate.lab.paths import Lab
+from tidegate.lab.paths import GIB, Lab
 from tidegate.lab.process import end_group, spawn
 from tidegate.lab.training_runs import CHAT, pack_model, train
 
@@ -28,6 +28,8 @@ __all__ = ["_own_git_configuration", "forked", "kept", "own_repository", "runnin
 
 ROOT = Path(__file__).parents[2]
 BASE = "tidegate-base:debootstrap"
+# A build holds its packages three times: as they are unpacked, in its stage, and in the image.
+BUILD_GIB = 18
 # Debian's own command brings a client for BuildKit; others need a plug-in for it.
 PREFERRED = Path("/usr/bin/docker")
 
@@ -77,6 +79,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield program
     finally:
         end_group(pid)
+        shutil.rmtree(home / "data-root")  # pytest keeps what failed, and this is 20 GB
         patch.undo()
 
 
@@ -101,9 +104,21 @@ def base(docker: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return BASE
 
 
+def _require_space(docker: str) -> None:
+    folder = run(docker, "info", "--format", "{{.DockerRootDir}}").stdout.strip()
+    free = shutil.disk_usage(folder).free / GIB
+    if free < BUILD_GIB:
+        impossible(
+            f"no {BUILD_GIB} GiB free for a build in {folder}, only {free:.1f}",
+            "make room: the tests of the image need 30 GiB in all",
+        )
+
+
 def built(docker: str, base: str, tag: str, target: str = "cpu") -> str:
     """The engine image on a base, with nothing from a cache."""
     argument = {"cpu": "BASE", "gpu": "GPU_BASE"}[target]
+    if target == "cpu":
+        _require_space(docker)
     run(
         *(docker, "build", "--no-cache", "--network", "host", "--target", target),
         *("--file", ROOT / "ci/images/engine/Dockerfile", "--build-arg", f"{argument}={base}"),
