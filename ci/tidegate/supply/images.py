@@ -128,7 +128,8 @@ def pinned(images: dict[str, Image], name: str) -> str:
             "digest is not known",
             wanted="sha256:<64 hex>",
             found=f"{image.reference} by tag alone",
-            next_step="run `tidegate images lock` where the registry can be reached, and commit",
+            next_step="run `tidegate images lock` where the registry can be reached, with --images "
+            "for a file of your own, and commit",
         )
     return image.reference
 

@@ -75,3 +75,32 @@ def test_an_unknown_step_is_told_with_those_that_are(repository: Path, cli: Cli)
     assert ran.code == 1
     assert "--only: unknown step; wanted one of build, build/image, check, " in ran.err
     assert "found deploy - correct the name" in ran.err
+
+
+UNLOCKED = """\
+apiVersion: tidegate.dev/v1alpha1
+kind: ImageList
+metadata: {name: mirror}
+spec:
+  images:
+    - {name: python, repository: mirror.example/python, tag: "3.11", digest: null, for: base}
+"""
+
+
+def test_without_its_base_an_image_is_neither_built_nor_judged(
+    repository: Path, cli: Cli, tmp_path: Path
+) -> None:
+    """A line each, although Docker would serve the image of an earlier run."""
+    docker, images = tmp_path / "empty" / "docker", tmp_path / "images.yaml"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\n")
+    docker.chmod(0o755)
+    images.write_text(UNLOCKED)
+
+    only = ("--only", "build", "--only", "smoke")
+    ran = cli("ci", *only, "--images", images, "--root", repository)
+
+    build, smoke = ran.err.splitlines()
+    assert ran.code == 2
+    assert "digest is not known; wanted sha256:<64 hex>, found mirror.example/python:3.11 " in build
+    assert smoke.startswith("smoke/gates: could not check: smoke/gates: build/image: nothing of ")
