@@ -79,8 +79,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield program
     finally:
         end_group(pid)
-        shutil.rmtree(home / "data-root")  # pytest keeps what failed, and this is 20 GB
         patch.undo()
+        shutil.rmtree(home / "data-root")  # pytest keeps what failed, and this is 20 GB
 
 
 @pytest.fixture(scope="session")
