@@ -80,6 +80,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         end_group(pid)
         patch.undo()
+        for mount in home.glob("exec-root/netns/*"):  # the daemon leaves that of the host's network
+            run("umount", mount, check=False)
         shutil.rmtree(home / "data-root")  # pytest keeps what failed, and this is 20 GB
 
 
