@@ -8,14 +8,13 @@ import time
 
 from tests.lab.conftest import Clone
 
-from tidegate.lab.demo import TWIN
 from tidegate.lab.process import group_members
 
 START_SECONDS = 120
 
 
-def started(clone: Clone) -> tuple[subprocess.Popen[str], list[int]]:
-    """The demo when its last server has been started, and the pids of its servers."""
+def started(clone: Clone) -> tuple[subprocess.Popen[str], int]:
+    """The demo when it has begun to start vLLM, and the pid of what starts it."""
     demo = subprocess.Popen(
         ["scripts/demo", "--fast"],
         cwd=clone.root,
@@ -26,21 +25,24 @@ def started(clone: Clone) -> tuple[subprocess.Popen[str], list[int]]:
         start_new_session=True,
     )
     deadline = time.monotonic() + START_SECONDS
-    while not (clone.lab.run / f"{TWIN}.json").exists():
+    record = clone.lab.logs / "engines.pid"
+    while not record.exists():
         assert demo.poll() is None, demo.communicate()[0]
         assert time.monotonic() < deadline, "no server was started"
-        time.sleep(0.2)
-    return demo, [json.loads(path.read_text())["pid"] for path in clone.lab.run.glob("*.json")]
+        time.sleep(0.1)
+    pid, _ = json.loads(record.read_text())
+    return demo, pid
 
 
 def test_a_demo_that_is_stopped_ends_every_server(clone: Clone) -> None:
     """Ctrl-C ends every real engine and says so; the README's demo, run later, is not disturbed."""
-    demo, pids = started(clone)
+    demo, starter = started(clone)
 
     os.killpg(demo.pid, signal.SIGINT)
     output, _ = demo.communicate(timeout=90)
 
     assert demo.returncode == 130, output
     assert "stopped; nothing is left running" in output
-    assert [member for pid in pids for member in group_members(pid)] == []
+    assert group_members(starter) == []
+    assert not (clone.lab.logs / "engines.pid").exists()
     assert list(clone.lab.run.glob("*.json")) == []

@@ -95,9 +95,9 @@ def _kill_all(pgids: set[int], number: int) -> None:
             os.killpg(pgid, number)
 
 
-def end_recorded(recorded: Iterable[tuple[int, float]]) -> None:
+def end_recorded(recorded: Iterable[tuple[int, float]], grace: float = GRACE_SECONDS) -> None:
     """End groups recorded as pid and start; not those whose pid another process has by now."""
-    end_groups(pid for pid, created in recorded if started(pid) in {created, None})
+    end_groups((pid for pid, created in recorded if started(pid) in {created, None}), grace)
 
 
 def exit_code(pid: int) -> int | None:

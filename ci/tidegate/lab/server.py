@@ -18,6 +18,7 @@ from tidegate.catalog.load import ModelFolder
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.lab.paths import PACKAGE, Lab
 from tidegate.lab.process import (
+    GRACE_SECONDS,
     end_recorded,
     group_members,
     last_lines,
@@ -28,6 +29,8 @@ from tidegate.oci import Layout
 
 HOST = "127.0.0.1"
 HEALTHY_SECONDS = 240.0
+# Nobody asked them anything that they would have to end, and vLLM does not heed SIGTERM by then.
+STARTING_GRACE_SECONDS = 2.0
 _OK = 200
 
 ENVIRONMENT = {
@@ -137,7 +140,7 @@ def start(
     try:
         run_logged(command, lab.logs / "engines.log", own)
     except BaseException:
-        stop(lab, *wanted)
+        stop(lab, *wanted, grace=STARTING_GRACE_SECONDS)
         for folder in scratch.values():
             shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -165,10 +168,16 @@ def read_servers(lab: Lab) -> list[Server]:
     return [Server(**json.loads(path.read_text())) for path in sorted(lab.run.glob("*.json"))]
 
 
-def stop(lab: Lab, *names: str) -> list[str]:
-    """End servers side by side and forget them; the names of those that there were."""
+def stop(lab: Lab, *names: str, grace: float = GRACE_SECONDS) -> list[str]:
+    """End servers side by side and forget them; the names of those that there were.
+
+    Args:
+        lab: the lab.
+        names: of the servers.
+        grace: seconds in which they may end their requests.
+    """
     servers = [one for one in read_servers(lab) if one.name in names]
-    end_recorded((one.pid, one.created) for one in servers)
+    end_recorded(((one.pid, one.created) for one in servers), grace)
     for one in servers:
         shutil.rmtree(one.scratch, ignore_errors=True)
         lab.state(one.name).unlink(missing_ok=True)
@@ -263,6 +272,6 @@ def start_all(
         for server in servers.values():
             wait_healthy(server)
     except BaseException:
-        stop(lab, *wanted)
+        stop(lab, *wanted, grace=STARTING_GRACE_SECONDS)
         raise
     return servers
