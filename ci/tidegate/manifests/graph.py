@@ -76,7 +76,11 @@ def references(folder: Path) -> set[Path]:
         for name, path in paths.items()
         if name in listed or name.startswith(_REMOTE) or os.path.lexists(path)
     }
-    return {Path(path).resolve() for path in found} - {folder.resolve()}
+    real = cache(Path.resolve)  # most lie side by side, and each part of a path costs a look
+    return {
+        path.resolve() if path.is_symlink() else real(path.parent) / path.name
+        for path in map(Path, found)
+    } - {folder.resolve()}
 
 
 @cache
