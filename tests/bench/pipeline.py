@@ -70,7 +70,7 @@ def warm(clone: Path) -> Path:
     run(ROOT, "git", "clone", "--quiet", str(ROOT), str(clone))
     run(clone, "git", "config", "user.name", "Bench")
     run(clone, "git", "config", "user.email", "bench@tidegate.invalid")
-    for name in ("models", "oci", "keys"):
+    for name in ("models", "oci", "keys", "cache"):
         if (ROOT / ".lab" / name).exists():
             shutil.copytree(ROOT / ".lab" / name, clone / ".lab" / name)
     run(clone, "scripts/setup")

@@ -7,6 +7,7 @@ must not be copied.
 python -m tidegate.lab.engine '[{"record": {...}, "state": "PATH", "arguments": ["--model", ...]}]'
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ def begin(servers: list[dict[str, Any]]) -> dict[str, Any] | None:
 
     It returns when every server is recorded and leads a group; until then it is in this one's.
     """
+    gc.freeze()  # a collection would write to every object, so that each copy had its own
     for one in servers:
         reading, writing = os.pipe()
         if os.fork() == 0:

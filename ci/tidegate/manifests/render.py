@@ -48,8 +48,12 @@ class _Output(NamedTuple):
 def _keys(folders: Sequence[Path]) -> list[str | None]:
     """What each rendering depends on: the files, which kubectl makes it, and who reads both."""
     code = cache.code("machine_yaml.py", "manifests/graph.py", "manifests/render.py")
-    program = Path(kubectl()).resolve()
-    return [f"{code} {program} {files}" if files else None for files in fingerprints(folders)]
+    try:
+        program = Path(kubectl()).stat()
+    except OSError:  # to run it will say so
+        return [None] * len(folders)
+    made_by = f"{code} {program.st_size} {program.st_mtime_ns}"
+    return [f"{made_by} {files}" if files else None for files in fingerprints(folders)]
 
 
 def build(folder: Path, *, name: str) -> str:
