@@ -65,13 +65,16 @@ def build(folder: Path, *, name: str) -> str:
         FindingsError: it does not render.
         CouldNotCheckError: kubectl is missing or does not end.
     """
+    return _build(folder, name=name).text
+
+
+def _build(folder: Path, *, name: str) -> _Output:
     (key,) = _keys([folder])
-    known = _remembered(key)
-    if known is not None:
-        return known.text
-    output = _read(_kustomize(folder, name=name))
-    _remember([(folder, key, output)])
-    return output.text
+    output = _remembered(key)
+    if output is None:
+        output = _read(_kustomize(folder, name=name))
+        _remember([(folder, key, output)])
+    return output
 
 
 def _read(text: str) -> _Output:
@@ -126,8 +129,11 @@ def _kustomize(folder: Path, *, name: str) -> str:
 
 def render(unit: S) -> Rendered[S]:
     """One unit rendered; raises as `build`."""
-    text = build(unit.root / unit.folder, name=unit.folder)
-    return Rendered(unit, text, tuple(read_all(text)))
+    return _rendered(unit, _build(unit.root / unit.folder, name=unit.folder))
+
+
+def _rendered(unit: S, output: _Output) -> Rendered[S]:
+    return Rendered(unit, output.text, tuple(output.objects))
 
 
 def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
@@ -151,8 +157,6 @@ def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
             outputs[index] = None if text is None else _read(text)
     _remember([(folders[i], keys[i], output) for i in new if (output := outputs[i])])
     rendered = [
-        Rendered(unit, output.text, tuple(output.objects))
-        for unit, output in zip(units, outputs, strict=True)
-        if output
+        _rendered(unit, output) for unit, output in zip(units, outputs, strict=True) if output
     ]
     return rendered, sorted(findings)
