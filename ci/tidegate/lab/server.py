@@ -129,15 +129,14 @@ def start(
     stop(lab, *wanted)
     # vLLM leaves sockets in the temporary folder when it is killed; a short path, as sockets need.
     scratch = {name: tempfile.mkdtemp(prefix="tidegate-") for name in wanted}
-    specs = [
-        _spec(lab, name, model, (digest, port, scratch[name]))
-        for (name, (model, digest)), port in zip(wanted.items(), ports, strict=True)
-    ]
     # What vLLM finds out about a model's architecture takes it 9 s of each start.
     own = ENVIRONMENT | PACKAGE | {"VLLM_CACHE_ROOT": str(lab.venv / "cache")}
-    command = [str(lab.python), "-m", "tidegate.lab.engine", json.dumps(specs)]
-    lab.run.mkdir(parents=True, exist_ok=True)
     try:
+        specs = [
+            _spec(lab, name, model, (digest, port, scratch[name]))
+            for (name, (model, digest)), port in zip(wanted.items(), ports, strict=True)
+        ]
+        command = [str(lab.python), "-m", "tidegate.lab.engine", json.dumps(specs)]
         run_logged(command, lab.logs / "engines.log", own)
     except BaseException:
         stop(lab, *wanted, grace=STARTING_GRACE_SECONDS)
