@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,15 @@ def kustomization_of(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def _step(folder: Path) -> Step:
+def _step(folder: Path, real: Callable[[str], str] = os.path.realpath) -> Step:
     if kustomization_of(folder) is None:
         return {path for path in folder.rglob("*") if path.is_file()}, set()
-    paths = references(folder)
+    paths = references(folder, real)
     folders = {path for path in paths if path.is_dir()}
     # All files of the folder, so that a second kustomization or a new file counts.
-    return {path for path in folder.iterdir() if path.is_file()} | paths - folders, folders
+    with os.scandir(folder) as entries:
+        files = {Path(entry.path) for entry in entries if entry.is_file()}
+    return files | paths - folders, folders
 
 
 def _digest(file: Path) -> bytes:
@@ -65,22 +67,28 @@ def reached(folder: Path, step: Callable[[Path], Step] = _step) -> set[Path]:
     return found
 
 
-def references(folder: Path) -> set[Path]:
-    """What a folder's kustomization leads to, resolved: files, other folders, what is not here."""
+def references(folder: Path, real: Callable[[str], str] = os.path.realpath) -> set[Path]:
+    """What a folder's kustomization leads to, resolved: files, other folders, what is not here.
+
+    Args:
+        folder: one with a kustomization.
+        real: follows links; one that remembers spares many looks, as most paths lie side by side.
+    """
     file = kustomization_of(folder)
     names, listed = _names(file.read_text(encoding="utf-8")) if file else (set(), set())
-    # As Kustomize does: `..` is taken from the text before any link is followed.
-    paths = {name: os.path.normpath(folder / name) for name in names}
-    found = {
-        path
-        for name, path in paths.items()
-        if name in listed or name.startswith(_REMOTE) or os.path.lexists(path)
-    }
-    real = cache(Path.resolve)  # most lie side by side, and each part of a path costs a look
-    return {
-        path.resolve() if path.is_symlink() else real(path.parent) / path.name
-        for path in map(Path, found)
-    } - {folder.resolve()}
+    found = set[str]()
+    for name in names:
+        # As Kustomize does: `..` is taken from the text before any link is followed.
+        path = os.path.normpath(f"{folder}/{name}")
+        if name in listed or name.startswith(_REMOTE) or os.path.lexists(path):
+            link = os.path.islink(path)  # noqa: PTH114 - as in _beside
+            found.add(real(path) if link else _beside(path, real))
+    return {Path(path) for path in found - {real(str(folder))}}
+
+
+def _beside(path: str, real: Callable[[str], str]) -> str:
+    parent, name = os.path.split(path)
+    return os.path.join(real(parent), name)  # noqa: PTH118 - thousands of paths, which are text here
 
 
 @cache
@@ -145,7 +153,7 @@ def fingerprint(
 
 def fingerprints(folders: Iterable[Path]) -> list[str | None]:
     """As `fingerprint` for each folder, but what several are rendered from is read once."""
-    step, digest = cache(_step), cache(_digest)
+    step, digest = cache(partial(_step, real=cache(os.path.realpath))), cache(_digest)
     return [fingerprint(folder, step, digest) for folder in folders]
 
 
@@ -155,11 +163,12 @@ def find_links(root: Path) -> Links:
     Rendering says what is wrong with those.
     """
     found: Links = {}
+    real = cache(os.path.realpath)
     for place in _PLACES:
         for name in NAMES:
             for path in (root / place).rglob(name):
                 with suppress(OSError, UnicodeDecodeError, YAMLError):
-                    found[path.parent.resolve()] = references(path.parent)
+                    found[Path(real(str(path.parent)))] = references(path.parent, real)
     return found
 
 
