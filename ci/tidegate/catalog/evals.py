@@ -162,10 +162,11 @@ class Needle(Judged):
 
     def _text(self, words: int, depth: float) -> str:
         hay: list[str] = []
-        sentences, found = cycle(self.filler), 0
+        sentences, found = cycle([(one, len(one.split())) for one in self.filler]), 0
         while found < words:
-            hay.append(next(sentences))
-            found += len(hay[-1].split())
+            sentence, length = next(sentences)
+            hay.append(sentence)
+            found += length
         hay.insert(round(depth * len(hay)), self.needle)
         return " ".join([*hay, self.question])
 

@@ -40,6 +40,7 @@ _NAMES = [
     ("Rollout", "spec.workloadRef", None),
     ("ScaledObject", "spec.triggers.*.authenticationRef", "TriggerAuthentication"),
 ]
+Labels = dict[str, str]
 _SELECTING = {"AuthorizationPolicy", "PodMonitor", "RequestAuthentication"}
 _SELECTING |= {"PeerAuthentication", "InferencePool"}
 
@@ -61,14 +62,18 @@ def check_references(scopes: Iterable[Scope]) -> Iterator[Finding]:
     for scope in scopes:
         for one in scope.objects:
             inside.setdefault(namespace(one), []).append(one)
+    labels = {
+        space: [pod.labels for one in objects for pod in pods(one)]
+        for space, objects in inside.items()
+    }
     for scope in scopes:
         for one in scope.objects:
             for reference in references(one, inside):
                 if not reference.found:
                     yield _dangling(scope, reference)
             yield from _check_ports(scope, one, inside[namespace(one)])
-            yield from _check_selector(scope, one, inside[namespace(one)])
-            yield from _check_width(scope, one, inside[namespace(one)])
+            yield from _check_selector(scope, one, labels[namespace(one)])
+            yield from _check_width(scope, one, labels[namespace(one)])
 
 
 def _dangling(scope: Scope, reference: Reference) -> Finding:
@@ -235,14 +240,17 @@ def _check_ports(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Fi
             )
 
 
-def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+def _check_selector(scope: Scope, one: Object, pods_labels: list[Labels]) -> Iterator[Finding]:
     if one["kind"] not in _SELECTING:
         return
     spec = one.get("spec") or {}
     selector = dig(spec, "selector", "matchLabels")
-    labels = [pod.labels for other in inside for pod in pods(other)]
     # Where nothing of this repository runs, as beside a chart's controller, nothing can be said.
-    if selector and labels and not any(selector.items() <= found.items() for found in labels):
+    if (
+        selector
+        and pods_labels
+        and not any(selector.items() <= labels.items() for labels in pods_labels)
+    ):
         yield scope.fault(
             title(one),
             "selects no pod",
@@ -252,17 +260,16 @@ def _check_selector(scope: Scope, one: Object, inside: list[Object]) -> Iterator
         )
 
 
-def _check_width(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+def _check_width(scope: Scope, one: Object, pods_labels: list[Labels]) -> Iterator[Finding]:
     """A selector with a label too few takes in the pods of other services."""
     if one["kind"] not in _NARROW:
         return
     selector: dict[str, str] = dig(one, *_NARROW[one["kind"]]) or {}
     whole = scope.model is not None  # of a unit, where nothing is meant for a whole namespace
     names = {
-        pod.labels.get(_SERVICE, "")
-        for other in inside
-        for pod in pods(other)
-        if (selector or whole) and selector.items() <= pod.labels.items()
+        labels.get(_SERVICE, "")
+        for labels in pods_labels
+        if (selector or whole) and selector.items() <= labels.items()
     }
     if len(names) > 1:
         yield scope.fault(
