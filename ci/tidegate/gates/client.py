@@ -17,6 +17,7 @@ import httpx
 import httpx_sse
 
 from tidegate.findings import CouldNotCheckError, cannot_check
+from tidegate.tls import trusted
 
 # Longer than an answer may take; a server that stalls must not stall the gates.
 TIMEOUT_SECONDS = 30.0
@@ -87,9 +88,12 @@ class Endpoint:
         self._stalls = 0
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         try:
-            tls = httpx.create_ssl_context()
             self._http = httpx.Client(
-                base_url=self.url, timeout=timeout, headers=headers, trust_env=False, verify=tls
+                base_url=self.url,
+                timeout=timeout,
+                headers=headers,
+                trust_env=False,
+                verify=trusted(),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise self.unreachable(str(error)) from None

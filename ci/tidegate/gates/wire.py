@@ -13,10 +13,10 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
-import httpx
 
 from tidegate.gates.client import DONE, EndpointError, piece_of
 from tidegate.gates.record import Request
+from tidegate.tls import trusted
 
 _OK = 200
 _EVENT = b"\n\n"
@@ -177,7 +177,7 @@ class Pool:
         self.loop = asyncio.get_running_loop()
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.context = httpx.create_ssl_context() if parts.scheme == "https" else None
+        self.context = trusted() if parts.scheme == "https" else None
         self.idle: list[_Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
 

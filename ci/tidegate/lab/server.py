@@ -26,6 +26,7 @@ from tidegate.lab.process import (
     started,
 )
 from tidegate.oci import Layout
+from tidegate.tls import trusted
 
 HOST = "127.0.0.1"
 HEALTHY_SECONDS = 240.0
@@ -186,10 +187,10 @@ def stop(lab: Lab, *names: str, grace: float = GRACE_SECONDS) -> list[str]:
 def health_fault(server: Server) -> str | None:
     """What is wrong with what answers on the server's port; None when it is well."""
     try:
-        status = httpx.get(f"{server.url}/health", timeout=2, trust_env=False).status_code
+        answer = httpx.get(f"{server.url}/health", timeout=2, trust_env=False, verify=trusted())
     except httpx.HTTPError as error:
         return type(error).__name__
-    return None if status == _OK else f"HTTP {status}"
+    return None if answer.status_code == _OK else f"HTTP {answer.status_code}"
 
 
 def _fault(server: Server) -> str | None:

@@ -16,6 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tidegate.findings import CouldNotCheckError, cannot_check
+from tidegate.tls import trusted
 
 _TIMEOUT_SECONDS = 30.0
 _PAGE = 200
@@ -95,7 +96,7 @@ class ModelRegistry:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self.name = _without_password(self.url)
-        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS)
+        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, verify=trusted())
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ import httpx
 
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.promotion.git import BRANCH, REMOTE, GitError, Repository
+from tidegate.tls import trusted
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -100,6 +101,7 @@ class Forge:
                 base_url=dialect.root(self.address),
                 headers=dialect.headers(self.token),
                 timeout=_TIMEOUT_SECONDS,
+                verify=trusted(),
             ) as client:
                 path = dialect.path(self.name)
                 query = dialect.list_query(self.name.partition("/")[0], branch)

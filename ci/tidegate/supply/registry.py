@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from tidegate.findings import CouldNotCheckError, Finding
 from tidegate.oci import INDEX, MANIFEST, write_atomically
 from tidegate.supply.images import Image
+from tidegate.tls import trusted
 
 _TIMEOUT_SECONDS = 30.0
 ACCEPT = (
@@ -62,7 +63,9 @@ def _token(granted: httpx.Response) -> str:
 
 def session(login: Login) -> httpx.Client:
     """A client of registries."""
-    return httpx.Client(auth=login, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
+    return httpx.Client(
+        auth=login, timeout=_TIMEOUT_SECONDS, follow_redirects=True, verify=trusted()
+    )
 
 
 def repository_url(repository: str) -> str:
