@@ -64,7 +64,8 @@ IMAGE = ("ci/images/*", "requirements/engine.txt")
 REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/test_fixtures_apply.py")
 # Each check of the repository, seen to find its fault in a copy of the repository.
 FIXTURE_TESTS = "tests/unit/test_fixtures.py"
-FIXTURE_CODE = (FIXTURE_TESTS, "tests/conftest.py", "tests/unit/fixture_files.py")
+TEST_CODE = ("tests/conftest.py", "tests/loopback.py", "tests/unit/fixture_files.py")
+FIXTURE_CODE = (FIXTURE_TESTS, *TEST_CODE)
 # The code that checks and renders; a change of any other makes no fixture's finding another one.
 CHECKING = tuple(
     f"ci/tidegate/{part}"
@@ -72,9 +73,20 @@ CHECKING = tuple(
         *("catalog/*", "cli/*", "manifests/*", "policy/*", "supply/*"),
         *("*__init__.py", "cache.py", "checks.yaml", "findings.py", "machine_yaml.py", "oci.py"),
         *("registry.py", "ci/changes.py", "evidence/kinds.py", "evidence/schema.py"),
-        *("gates/verdict.py", "lab/paths.py", "promotion/git.py"),
+        *("gates/verdict.py", "lab/paths.py", "promotion/git.py", "tls.py"),
     )
 )
+# The code that decides what may be promoted, writes it to git and reads it from there.
+PROMOTION_TESTS = "tests/unit/promotion"
+PROMOTING = tuple(
+    f"ci/tidegate/{part}"
+    for part in (
+        *("catalog/*", "cli/*", "evidence/*", "manifests/*", "policy/*", "promotion/*", "supply/*"),
+        *("*__init__.py", "cache.py", "findings.py", "machine_yaml.py", "oci.py", "registry.py"),
+        *("tls.py", "gates/verdict.py", "lab/paths.py"),
+    )
+)
+PROMOTION_CODE = (f"{PROMOTION_TESTS}/*", "tests/unit/evidence/*", *TEST_CODE)
 # What tests copy and break. Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file,
 # and documents: the checks judge those, and each fixture is held to what it changes always.
 COPIED = (
@@ -149,12 +161,20 @@ STEPS = (
                 (*PYTEST, "-n", "2", FIXTURE_TESTS),
                 (*CHECKING, *COPIED, *FIXTURES, *FIXTURE_CODE, "pyproject.toml", "requirements/*"),
             ),
+            Command(
+                "promotion",
+                (*PYTEST, "-n", "2", PROMOTION_TESTS),
+                (*PROMOTING, *COPIED, *PROMOTION_CODE, "pyproject.toml", "requirements/*"),
+            ),
             Command("documents", (*PYTEST, *DOCUMENT_TESTS), ("*.md", "docs/*")),
             Command(
                 "unit",
                 (
                     *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
-                    *(f"--ignore={test}" for test in (*REPOSITORY_TESTS, FIXTURE_TESTS)),
+                    *(
+                        f"--ignore={tests}"
+                        for tests in (*REPOSITORY_TESTS, FIXTURE_TESTS, PROMOTION_TESTS)
+                    ),
                 ),
                 (*PYTHON, *COPIED, "ci/*", "tests/fixtures/*", "tools/*"),
             ),

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
+import grimp
 import pytest
 import typer
 from tests.conftest import ROOT
@@ -15,6 +17,7 @@ from tests.unit.fixture_files import read
 
 from tidegate.ci.steps import (
     LAB_TESTS,
+    PROMOTION_TESTS,
     README_TESTS,
     STEPS,
     WORKFLOWS,
@@ -22,10 +25,11 @@ from tidegate.ci.steps import (
     affected,
     named,
 )
-from tidegate.cli.app import app
+from tidegate.cli.app import COMMANDS, app
 from tidegate.policy.repository import CODE
 from tidegate.promotion.git import Repository
 
+CALLED = re.compile(r'\bcli\(\s*"([a-z-]+)"')
 NEEDED_ELSEWHERE = {"docker", "trivy"}
 
 
@@ -142,6 +146,23 @@ def test_fixtures_run_again_for_all_code_that_checks_and_renders(repository: Pat
     assert "test/fixtures" not in runs("ci/tidegate/promotion/write.py")
 
 
+def test_promotions_run_again_for_all_code_that_their_tests_lead_to() -> None:
+    """Whatever these import, the commands that they call among it, and none of the gates."""
+    files = [*(ROOT / PROMOTION_TESTS).glob("*.py"), ROOT / "tests" / "conftest.py"]
+    files += (ROOT / "tests" / "unit" / "evidence").glob("[!t]*.py")
+    text = "".join(file.read_text() for file in files)
+    graph = grimp.build_graph("tidegate", exclude_type_checking_imports=True)
+    named = {f"tidegate.cli.{COMMANDS[one].partition(':')[0]}" for one in CALLED.findall(text)}
+    named |= {one for one in graph.modules if re.search(rf"\b{re.escape(one)}\b", text)}
+    led_to = named.union(*map(graph.find_upstream_modules, named))
+    loaded = {import_module(module).__file__ or "" for module in led_to}
+
+    changed = [Path(file).relative_to(ROOT).as_posix() for file in sorted(loaded)]
+    assert len(changed) > 50
+    assert [file for file in changed if "test/promotion" not in runs(file)] == []
+    assert "test/promotion" not in runs("ci/tidegate/gates/judge.py")
+
+
 def test_a_verdict_is_remembered_for_all_code_that_it_follows_from() -> None:
     """Where a module that judges is another, its verdicts are worked out again."""
     root = ROOT / "ci" / "tidegate"
@@ -171,7 +192,7 @@ def test_a_change_of_code_runs_every_test_and_no_image() -> None:
     """What the gates are made of runs on a real engine too."""
     found = runs("ci/tidegate/findings.py")
 
-    assert {"lint/types", "test/fixtures", "test/unit", "test/engines"} <= found
+    assert {"lint/types", "test/fixtures", "test/promotion", "test/unit", "test/engines"} <= found
     assert not any(name.startswith(("build", "sbom", "scan")) for name in found)
 
 
