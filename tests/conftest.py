@@ -1,5 +1,7 @@
 """What tests share: a copy of this repository to break, the command line, and git remotes."""
 
+import atexit
+import gc
 import os
 import shutil
 import signal
@@ -8,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,11 @@ PARTS = (
     *("ci/images", "docs/runbooks", "tests/golden"),
 )
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 10**9  # noqa: S108 - each run makes its own folder
+GARBAGE_OBJECTS = 50_000
 FILES = ("docs/reference/components.md", "requirements/engine.txt")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Temporary folders lie in memory where it has room: thousands of files are made and removed.
 
     Some file systems take milliseconds for each. Who sets TMPDIR chooses another place.
@@ -43,7 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
         os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tidegate.", dir=MEMORY)
         tempfile.tempdir = None
-        config.add_cleanup(partial(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True))
+        # At the very end, after what multiprocessing removes itself.
+        atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays; to look through it again and again takes a tenth."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _group(nodeid: str) -> str:

@@ -7,12 +7,20 @@ from tests.unit.modelregistry.stub import Registry, serving
 from tests.unit.promotion.conftest import (
     _own_git_configuration,
     forked,
+    git_settings,
     kept,
     own_repository,
     running,
 )
 
-__all__ = ["_own_git_configuration", "forked", "kept", "own_repository", "running"]
+__all__ = [
+    "_own_git_configuration",
+    "forked",
+    "git_settings",
+    "kept",
+    "own_repository",
+    "running",
+]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A fork with a store of proven releases, and ways to look at what a promotion left behind."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -197,10 +198,18 @@ class Fork:
         write_hook(self.remote.path / "hooks" / "pre-receive", script)
 
 
+@pytest.fixture(scope="session")
+def git_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """No upkeep of repositories that live for a second: a tenth of all processes of git."""
+    file = tmp_path_factory.mktemp("git") / "config"
+    file.write_text("[gc]\nauto = 0\n[maintenance]\nauto = false\n[receive]\nautogc = false\n")
+    return file
+
+
 @pytest.fixture(autouse=True)
-def _own_git_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_git_configuration(monkeypatch: pytest.MonkeyPatch, git_settings: Path) -> None:
     """Nothing of the machine's git configuration, and no waiting after a lost race."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(git_settings))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setattr(module, "_BACKOFF_SECONDS", 0)
 
@@ -220,6 +229,12 @@ def own_repository(own_repository: Path) -> Path:
     return own_repository
 
 
+def _copy(source: Path, target: Path) -> None:
+    """As shutil.copytree, which takes five times as long."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
 @dataclass(frozen=True)
 class Kept:
     """Forks that one test made for the others: a copy takes a tenth of the time."""
@@ -231,13 +246,17 @@ class Kept:
         return (self.folder / name).exists()
 
     def keep(self, name: str, forked: Fork) -> None:
-        """Keep a fork as it is now."""
+        """Keep a fork as it is now, each history in one file."""
         for part, path in forked.parts().items():
-            shutil.copytree(path, self.folder / name / part)
+            _copy(path, self.folder / name / part)
+        kept = Fork.at(self.folder / name)
+        for git in (kept.git, kept.remote):
+            git.run("repack", "-a", "-d", "-q")
 
     def give(self, name: str, folder: Path) -> Fork:
         """A fork of one's own, as it was kept."""
-        shutil.copytree(self.folder / name, folder, dirs_exist_ok=True)
+        for part in (self.folder / name).iterdir():
+            _copy(part, folder / part.name)
         forked = Fork.at(folder)
         forked.git.run("remote", "set-url", "origin", str(forked.remote.path))
         return forked
