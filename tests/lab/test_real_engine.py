@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from tests.lab.conftest import ROOT, Clone
 
+from tidegate import cache
 from tidegate.catalog.load import load_valid
 from tidegate.findings import CouldNotCheckError
+from tidegate.lab.environment import altered_files, distributions
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import group_members
 from tidegate.lab.server import Server, read_servers, start_all, wait_healthy
@@ -17,17 +19,22 @@ from tidegate.lab.training_runs import pack_model
 
 
 def test_the_committed_argument_list_is_the_installed_engines(prepared: Lab) -> None:
-    """The flags that `check` allows are the flags that this vLLM has."""
-    done = subprocess.run(
-        [str(prepared.python), "-m", "tidegate.lab.arguments"],
-        env={"PYTHONPATH": str(ROOT / "ci"), "VLLM_TARGET_DEVICE": "cpu"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    """The flags that `check` allows are the flags that this vLLM has; asked once of each vLLM."""
+    installed = altered_files(prepared), distributions(prepared)
+    key = f"{cache.code('lab/arguments.py')} {installed}"
+    listed = cache.read("arguments", key, str)
+    if listed is None:
+        listed = subprocess.run(
+            [str(prepared.python), "-m", "tidegate.lab.arguments"],
+            env={"PYTHONPATH": str(ROOT / "ci"), "VLLM_TARGET_DEVICE": "cpu"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        cache.write("arguments", key, listed)
 
     committed = (ROOT / "ci/tidegate/catalog/data/vllm-arguments.json").read_text()
-    assert committed == done.stdout
+    assert committed == listed
 
 
 def test_a_flag_that_check_refuses_ends_the_real_engine(
