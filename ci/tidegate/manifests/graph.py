@@ -79,7 +79,7 @@ def references(folder: Path, real: Callable[[str], str] = os.path.realpath) -> s
     found = set[str]()
     for name in names:
         # As Kustomize does: `..` is taken from the text before any link is followed.
-        path = os.path.normpath(f"{folder}/{name}")
+        path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - as in _beside
         if name in listed or name.startswith(_REMOTE) or os.path.lexists(path):
             link = os.path.islink(path)  # noqa: PTH114 - as in _beside
             found.add(real(path) if link else _beside(path, real))

@@ -28,6 +28,14 @@ def names(paths: set[Path], root: Path) -> set[str]:
     return {path.relative_to(root.resolve()).as_posix() for path in paths}
 
 
+def test_a_path_from_the_root_is_a_reference(tmp_path: Path) -> None:
+    """Kustomize says that it takes none; what it says follows from the file."""
+    (tmp_path / "a.yaml").write_text("")
+    unit = write(tmp_path / "unit", f"resources: [{tmp_path}/a.yaml]")
+
+    assert names(references(unit), tmp_path) == {"a.yaml"}
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
