@@ -66,26 +66,18 @@ REPOSITORY_TESTS = ("tests/test_repo_shape.py", "tests/test_fixtures_apply.py")
 FIXTURE_TESTS = "tests/unit/test_fixtures.py"
 TEST_CODE = ("tests/conftest.py", "tests/loopback.py", "tests/unit/fixture_files.py")
 FIXTURE_CODE = (FIXTURE_TESTS, *TEST_CODE)
-# The code that checks and renders; a change of any other makes no fixture's finding another one.
-CHECKING = tuple(
-    f"ci/tidegate/{part}"
-    for part in (
-        *("catalog/*", "cli/*", "manifests/*", "policy/*", "supply/*"),
-        *("*__init__.py", "cache.py", "checks.yaml", "findings.py", "machine_yaml.py", "oci.py"),
-        *("registry.py", "ci/changes.py", "evidence/kinds.py", "evidence/schema.py"),
-        *("gates/verdict.py", "lab/paths.py", "promotion/git.py", "tls.py"),
-    )
+# What both checks and promotions are made of.
+_SHARED = (
+    *("catalog/*", "cli/*", "manifests/*", "policy/*", "supply/*"),
+    *("*__init__.py", "cache.py", "checks.yaml", "findings.py", "machine_yaml.py", "oci.py"),
+    *("registry.py", "tls.py", "gates/verdict.py", "lab/paths.py"),
 )
+# The code that checks and renders; a change of any other makes no fixture's finding another one.
+_CHECKS = ("ci/changes.py", "evidence/kinds.py", "evidence/schema.py", "promotion/git.py")
+CHECKING = tuple(f"ci/tidegate/{part}" for part in (*_SHARED, *_CHECKS))
 # The code that decides what may be promoted, writes it to git and reads it from there.
 PROMOTION_TESTS = "tests/unit/promotion"
-PROMOTING = tuple(
-    f"ci/tidegate/{part}"
-    for part in (
-        *("catalog/*", "cli/*", "evidence/*", "manifests/*", "policy/*", "promotion/*", "supply/*"),
-        *("*__init__.py", "cache.py", "findings.py", "machine_yaml.py", "oci.py", "registry.py"),
-        *("tls.py", "gates/verdict.py", "lab/paths.py"),
-    )
-)
+PROMOTING = tuple(f"ci/tidegate/{part}" for part in (*_SHARED, "evidence/*", "promotion/*"))
 PROMOTION_CODE = (f"{PROMOTION_TESTS}/*", "tests/unit/evidence/*", *TEST_CODE)
 # What tests copy and break. Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file,
 # and documents: the checks judge those, and each fixture is held to what it changes always.

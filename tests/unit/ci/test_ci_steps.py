@@ -152,12 +152,12 @@ def test_promotions_run_again_for_all_code_that_their_tests_lead_to() -> None:
     files += (ROOT / "tests" / "unit" / "evidence").glob("[!t]*.py")
     text = "".join(file.read_text() for file in files)
     graph = grimp.build_graph("tidegate", exclude_type_checking_imports=True)
-    named = {f"tidegate.cli.{COMMANDS[one].partition(':')[0]}" for one in CALLED.findall(text)}
-    named |= {one for one in graph.modules if re.search(rf"\b{re.escape(one)}\b", text)}
-    led_to = named.union(*map(graph.find_upstream_modules, named))
-    loaded = {import_module(module).__file__ or "" for module in led_to}
+    own = {f"tidegate.cli.{COMMANDS[one].partition(':')[0]}" for one in CALLED.findall(text)}
+    own |= {one for one in graph.modules if re.search(rf"\b{re.escape(one)}\b", text)}
+    led_to = own.union(*map(graph.find_upstream_modules, own))
+    sources = {import_module(module).__file__ or "" for module in led_to}
 
-    changed = [Path(file).relative_to(ROOT).as_posix() for file in sorted(loaded)]
+    changed = [Path(file).relative_to(ROOT).as_posix() for file in sorted(sources)]
     assert len(changed) > 50
     assert [file for file in changed if "test/promotion" not in runs(file)] == []
     assert "test/promotion" not in runs("ci/tidegate/gates/judge.py")
