@@ -25,8 +25,6 @@ def begin(servers: list[dict[str, Any]]) -> dict[str, Any] | None:
 
     It returns when every server is recorded and leads a group; until then it is in this one's.
     """
-    gc.freeze()  # a collection would write to every object, so that each copy had its own
-    gc.enable()
     for one in servers:
         reading, writing = os.pipe()
         if os.fork() == 0:
@@ -60,6 +58,9 @@ if __name__ == "__main__":
     from vllm.utils.system_utils import set_process_title
     from vllm.v1.engine import utils
     from vllm.v1.worker import cpu_worker  # noqa: F401 - or each engine reads it by itself
+
+    gc.freeze()  # a collection would write to every object, so that each copy had its own
+    gc.enable()
 
     utils.get_mp_context = lambda: multiprocessing.get_context("fork")
     own = begin(json.loads(sys.argv[1]))
