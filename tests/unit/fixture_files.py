@@ -1,15 +1,20 @@
 """One change to this repository a file: how it is read, and how it is made.
 
 A fixture changes `file`: `replace` and `with`, or `write` for its whole content, or `copy` for a
-folder like another, or `remove`.
+folder like another, or `remove: true`. Where it is the kustomization of a unit, `set` and a list
+to `remove` are patches there, by pointers that begin with a kind and a name: one unit is rendered
+anew for them, and not all that share a base.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from tests.conftest import ROOT
+
+from tidegate.machine_yaml import read_all
 
 Change = dict[str, Any]
 
@@ -28,6 +33,8 @@ def read(path: Path) -> Change:
 def obstacle(change: Change, root: Path) -> str | None:
     """Why a fixture would change nothing in a repository, or not what it means to."""
     path = root / change["file"]
+    if pointers := _pointers(change):
+        return next(filter(None, (_nowhere(root, change["file"], one) for one in pointers)), None)
     if "copy" in change:
         return _copied(root / change["copy"], path)
     if "write" in change:
@@ -51,7 +58,9 @@ def apply(change: Change, root: Path) -> None:
     """Make the fixture's one change in a repository."""
     assert obstacle(change, root) is None
     path = root / change["file"]
-    if change.get("remove"):
+    if pointers := _pointers(change):
+        _patch(path, [_patched(root, change, pointer) for pointer in pointers])
+    elif change.get("remove"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     elif "write" in change:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,3 +69,45 @@ def apply(change: Change, root: Path) -> None:
         shutil.copytree(root / change["copy"], path)
     else:
         path.write_text(path.read_text().replace(change["replace"], change["with"], 1))
+
+
+def _pointers(change: Change) -> list[str]:
+    removed = change.get("remove")
+    return [*change.get("set", {}), *(removed if isinstance(removed, list) else [])]
+
+
+def _object(root: Path, file: str, pointer: str) -> Any:  # noqa: ANN401 - a manifest, or None
+    """The object of a pointer, as the unit of a kustomization renders it."""
+    kind, name, *_ = pointer.split("/")
+    unit = Path(file).parent.relative_to("overlays")
+    text = (root / "tests" / "golden" / f"{unit}.yaml").read_text()
+    named = (one for one in read_all(text) if one["metadata"]["name"] == name)
+    return next((one for one in named if one["kind"] == kind), None)
+
+
+def _nowhere(root: Path, file: str, pointer: str) -> str | None:
+    """Why a pointer leads nowhere; what it sets may be new, but not what that is in."""
+    value = _object(root, file, pointer)
+    for step in pointer.split("/")[2:-1]:
+        name = step.replace("~1", "/")
+        value = value[int(name)] if isinstance(value, list) else (value or {}).get(name)
+    return None if value else f"has nothing at {pointer}"
+
+
+def _patched(root: Path, change: Change, pointer: str) -> dict[str, Any]:
+    """A pointer's entry in the patches of a kustomization."""
+    kind, name, *steps = pointer.split("/")
+    version = _object(root, change["file"], pointer)["apiVersion"].split("/")[-1]
+    operation: dict[str, Any] = {"op": "remove", "path": "/".join(["", *steps])}
+    if pointer in change.get("set", {}):
+        op = "replace" if steps[-1].isdigit() else "add"
+        operation |= {"op": op, "value": change["set"][pointer]}
+    target = {"version": version, "kind": kind, "name": name}
+    return {"target": target, "patch": json.dumps([operation])}
+
+
+def _patch(path: Path, patches: list[dict[str, Any]]) -> None:
+    yaml = YAML()
+    kustomization = yaml.load(path.read_text())
+    kustomization["patches"] = [*kustomization.get("patches", []), *patches]
+    yaml.dump(kustomization, path)

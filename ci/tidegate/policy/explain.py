@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tidegate.machine_yaml import read_all
+from tidegate.manifests.golden import golden_file
 from tidegate.oci import write_atomically
 from tidegate.registry import Check, registry
 
@@ -56,7 +57,8 @@ _SHOWN = ("file", "set", "remove", "add", "with", "write")
 
 def _example(root: Path, file: str, fixture: dict[str, Any]) -> Example:
     bad = {key: fixture[key] for key in _SHOWN if fixture.get(key)}
-    good = {p: _value(root, p) for p in [*fixture.get("set", {}), *_listed(fixture.get("remove"))]}
+    pointers = [*fixture.get("set", {}), *_listed(fixture.get("remove"))]
+    good = {pointer: _value(root, fixture, pointer) for pointer in pointers}
     if "replace" in fixture:
         good = {"file": fixture["file"], "text": fixture["replace"]}
     return Example(file, _text(bad), _text(good), fixture["finding"])
@@ -66,19 +68,31 @@ def _listed(value: object) -> list[str]:
     return value if isinstance(value, list) else []
 
 
-def _value(root: Path, pointer: str) -> Any:  # noqa: ANN401 - JSON
-    """What the sound object has at a JSON pointer."""
-    name, *steps = [part.replace("~1", "/") for part in pointer.split("/")]
-    text = (root / _FIXTURES / "sound" / f"{name}.yaml").read_text(encoding="utf-8")
-    value: Any = next(read_all(text))
-    for step in steps:
-        if isinstance(value, list) and int(step) < len(value):
+def _value(root: Path, fixture: dict[str, Any], pointer: str) -> Any:  # noqa: ANN401 - JSON
+    """What is at a fixture's JSON pointer before the fault."""
+    value, steps = _sound(root, fixture, pointer.split("/"))
+    for step in (part.replace("~1", "/") for part in steps):
+        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
         elif isinstance(value, dict) and step in value:
             value = value[step]
         else:
             return "nothing"
     return value
+
+
+def _sound(root: Path, fixture: dict[str, Any], steps: list[str]) -> tuple[Any, list[str]]:
+    """The object that a pointer's first steps name, and its other steps.
+
+    It is a sound object of the fixtures, or one of the unit that the fixture patches.
+    """
+    if "file" not in fixture:
+        text = (root / _FIXTURES / "sound" / f"{steps[0]}.yaml").read_text(encoding="utf-8")
+        return next(read_all(text)), steps[1:]
+    unit = Path(fixture["file"]).parent.relative_to("overlays")
+    text = (root / golden_file(f"{unit}")).read_text(encoding="utf-8")
+    named = (one for one in read_all(text) if one["metadata"]["name"] == steps[1])
+    return next(one for one in named if one["kind"] == steps[0]), steps[2:]
 
 
 def _text(value: dict[str, Any]) -> str:
