@@ -2,7 +2,8 @@
 
 All of them begin as copies of one process: to import vLLM takes 9 s of a core. So does each one's
 engine, for which vLLM on CPUs would start another interpreter; nothing has begun yet by then that
-must not be copied.
+must not be copied. And each looks at its model's class itself: vLLM does so in an interpreter of
+its own, lest a GPU be touched.
 
 python -m tidegate.lab.engine '[{"record": {...}, "state": "PATH", "arguments": ["--model", ...]}]'
 """
@@ -55,14 +56,17 @@ def _stand_alone(record: dict[str, Any], state: Path) -> None:
 if __name__ == "__main__":
     gc.disable()  # all that is imported stays; to look for garbage takes a tenth of the time
     from vllm.entrypoints.launchers.api_server.entry import main
+    from vllm.model_executor.models import registry
     from vllm.utils.system_utils import set_process_title
     from vllm.v1.engine import utils
     from vllm.v1.worker import cpu_worker  # noqa: F401 - or each engine reads it by itself
 
     gc.freeze()  # a collection would write to every object, so that each copy had its own
     gc.enable()
+    gc.unfreeze = lambda: None  # vLLM's last deed would be to look through all of it
 
     utils.get_mp_context = lambda: multiprocessing.get_context("fork")
+    registry._run_in_subprocess = lambda look: look()  # noqa: SLF001 - vLLM has no setting for it
     own = begin(json.loads(sys.argv[1]))
     if own is not None:
         set_process_title(own["record"]["name"])
