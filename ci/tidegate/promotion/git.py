@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 from tidegate.findings import CouldNotCheckError, cannot_check, refuse
@@ -175,20 +176,26 @@ class Repository:
         for left in home.glob("*-*"):
             if not psutil.pid_exists(int(left.name.partition("-")[0])):
                 shutil.rmtree(left, ignore_errors=True)
-        self.run("worktree", "prune")
 
     def git_path(self, name: str) -> Path:
-        """A path among git's own files of this clone."""
-        return self.path / self.run("rev-parse", "--git-path", name).strip()
+        """A path among git's own files of this checkout."""
+        return self._git_folder / name
+
+    @cached_property
+    def _git_folder(self) -> Path:
+        return self.path / self.run("rev-parse", "--git-dir").strip()
 
     def commit(self, tree: Path, message: str, *files: str) -> str:
         """Commit these files of a worktree, or all that changed; returns the commit."""
-        self._require_identity(tree)
         if files:
             present = [file for file in files if (tree / file).exists()]
             self.run("add", "--intent-to-add", "--", *present, cwd=tree)
         what = ("--only", "--", *files) if files else ("--all",)
-        self.run("commit", "--quiet", f"--message={message}", *what, cwd=tree)
+        try:
+            self.run("commit", "--quiet", f"--message={message}", *what, cwd=tree)
+        except GitError:
+            self._require_identity(tree)
+            raise
         return self.run("rev-parse", "HEAD", cwd=tree).strip()
 
     def _require_identity(self, tree: Path) -> None:
