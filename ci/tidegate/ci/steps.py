@@ -46,7 +46,7 @@ class Command:
     Where one of them ran and did not pass, what it would find is of an earlier run: it is not run.
     """
     beside: bool = False
-    """Whether it runs beside those after it: it waits for other programs most of its time."""
+    """Whether it runs beside those after it: it waits for other programs much of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ CHECKING = tuple(f"ci/tidegate/{part}" for part in (*_SHARED, *_CHECKS))
 PROMOTION_TESTS = "tests/unit/promotion"
 PROMOTING = tuple(f"ci/tidegate/{part}" for part in (*_SHARED, "evidence/*", "promotion/*"))
 PROMOTION_CODE = (f"{PROMOTION_TESTS}/*", "tests/unit/evidence/*", *TEST_CODE)
+# They wait for slow answers, on purpose, half of their time.
+GATE_TESTS = "tests/unit/gates"
 # What tests copy and break. Not what serves alone (overlays/ENVIRONMENT/SERVICE), its golden file,
 # and documents: the checks judge those, and each fixture is held to what it changes always.
 COPIED = (
@@ -87,6 +89,7 @@ COPIED = (
     *("overlays/*/environment/*", "overlays/*/namespace/*", "overlays/*/profile/*"),
 )
 FIXTURES = ("tests/fixtures/invalid/*", "tests/fixtures/valid/*")
+UNIT = (*PYTHON, *COPIED, "ci/*", "tests/fixtures/*", "tools/*")
 # The README's commands, the demo first, on real engines; what documents say beside it; and how the
 # lab starts and ends an engine.
 README_TESTS = "tests/lab/test_readme.py"
@@ -147,6 +150,7 @@ STEPS = (
                     ("pages", (README_TESTS, "-k", PAGES), ("ci/tidegate/cli/*",)),
                 )
             ),
+            Command("gates", (*PYTEST, GATE_TESTS), UNIT, beside=True),
             Command("repository", (*PYTEST, *REPOSITORY_TESTS), ("*",)),
             Command(
                 "fixtures",
@@ -165,10 +169,15 @@ STEPS = (
                     *(*PYTEST, "-n", "2", "tests", "--ignore", "tests/lab"),
                     *(
                         f"--ignore={tests}"
-                        for tests in (*REPOSITORY_TESTS, FIXTURE_TESTS, PROMOTION_TESTS)
+                        for tests in (
+                            *REPOSITORY_TESTS,
+                            FIXTURE_TESTS,
+                            GATE_TESTS,
+                            PROMOTION_TESTS,
+                        )
                     ),
                 ),
-                (*PYTHON, *COPIED, "ci/*", "tests/fixtures/*", "tools/*"),
+                UNIT,
             ),
         ),
     ),
