@@ -8,7 +8,7 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +87,13 @@ class Copy:
         files = (path for part in PARTS for path in (ROOT / part).rglob("*"))
         wanted = [*files, *(ROOT / file for file in FILES)]
         folders = {folder for path in wanted for folder in path.parents if ROOT in folder.parents}
-        self._wanted = {path.relative_to(ROOT): _state(path) for path in {*wanted, *folders}}
+        everything = {*wanted, *folders}
+        self._wanted = {f"{path.relative_to(ROOT)}": _state(path.lstat()) for path in everything}
 
     def mend(self) -> None:
         """Make every file as it is in this repository, and remove all others."""
         self.root.mkdir(exist_ok=True)
-        found = {path.relative_to(self.root): _state(path) for path in self.root.rglob("*")}
+        found = dict(_states(str(self.root)))
         for path in sorted(found):
             if found[path] != self._wanted.get(path):
                 _remove(self.root / path)
@@ -101,9 +102,21 @@ class Copy:
                 _copy(ROOT / path, self.root / path)
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+State = tuple[int, int, int]
+
+
+def _states(root: str, below: str = "") -> Iterator[tuple[str, State]]:
+    """All that is in a folder, by its path there."""
+    with os.scandir(f"{root}/{below}") as entries:
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            yield path, _state(entry.stat(follow_symlinks=False))
+            if entry.is_dir(follow_symlinks=False):
+                yield from _states(root, f"{path}/")
+
+
+def _state(state: os.stat_result) -> State:
     """What any change to a file changes; the same for all folders."""
-    state = path.lstat()
     if stat.S_ISDIR(state.st_mode):
         return stat.S_IFDIR, 0, 0
     return state.st_mode, state.st_size, state.st_mtime_ns

@@ -142,10 +142,13 @@ def fingerprint(
     digest: Callable[[Path], bytes] = _digest,
 ) -> str | None:
     """A digest of all that a folder is rendered from; None where that cannot be told or had."""
-    root, total = folder.resolve(), hashlib.sha256()
+    root, total = str(folder.resolve()), hashlib.sha256()
     try:
-        for path in sorted(reached(folder, step)):
-            total.update(f"{os.path.relpath(path, root)}\0".encode() + digest(path))
+        paths = {str(path): path for path in reached(folder, step)}
+        start = len(os.path.commonpath([root, *paths]))
+        total.update(root[start:].encode())
+        for name in sorted(paths):
+            total.update(f"\0{name[start:]}\0".encode() + digest(paths[name]))
     except (OSError, UnicodeDecodeError, YAMLError):
         return None
     return total.hexdigest()

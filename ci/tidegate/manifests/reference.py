@@ -1,5 +1,6 @@
 """The reference table of components: what each one is for and which units use it; generated."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -65,7 +66,7 @@ def update_reference(root: Path, rendered: Sequence[Rendered[Source]]) -> None:
 def _listed(folder: Path) -> list[Path]:
     file = folder / "kustomization.yaml"
     parts = read_kustomization(file).get("components") if file.is_file() else []
-    return [(folder / part).resolve() for part in parts or []]
+    return [Path(os.path.normpath(folder / part)) for part in parts or []]
 
 
 def _text(root: Path, rendered: Sequence[Rendered[Source]]) -> str:
@@ -73,7 +74,7 @@ def _text(root: Path, rendered: Sequence[Rendered[Source]]) -> str:
     used = {one.unit.name: set(components(root / one.unit.folder, listed)) for one in rendered}
     rows = []
     for name, purpose in _purposes(root):
-        folder = (root / COMPONENTS / name).resolve()
+        folder = Path(os.path.normpath(root / COMPONENTS / name))
         units = [unit for unit, found in used.items() if folder in found]
         link = f"[{name}](../../{COMPONENTS}/{name}/README.md)"
         rows.append(f"| {link} | {purpose or ''} | {', '.join(sorted(units)) or 'none'} |\n")

@@ -1,5 +1,6 @@
 """Nothing but ci/images/images.yaml names an image of others, so one edit changes a version."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,16 +56,18 @@ def check_image_names(root: Path) -> list[Finding]:
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
     """Every searched file with the repository's name for it."""
-    for path in _paths(root):
-        file = path.relative_to(root).as_posix()
-        if path.suffix in _TEXT and path.is_file() and file not in _SHOWN:
+    for file in _names(root):
+        path = root / file
+        if path.suffix in _TEXT and file not in _SHOWN and path.is_file():
             yield file, path
 
 
-def _paths(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in _ROOT_FILES)
-    for folder in _SEARCHED:
-        yield from sorted((root / folder).rglob("*"))
+def _names(root: Path) -> Iterator[str]:
+    yield from _ROOT_FILES
+    for searched in _SEARCHED:
+        for folder, _, names in os.walk(root / searched):
+            place = Path(folder).relative_to(root).as_posix()
+            yield from (f"{place}/{name}" for name in names)
 
 
 def _named(text: str, path: Path) -> Iterator[str]:

@@ -231,8 +231,8 @@ def own_repository(own_repository: Path) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     """As shutil.copytree, which takes five times as long."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-a", source, target], check=True)
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", "--no-target-directory", source, target], check=True)
 
 
 @dataclass(frozen=True)
@@ -255,8 +255,7 @@ class Kept:
 
     def give(self, name: str, folder: Path) -> Fork:
         """A fork of one's own, as it was kept."""
-        for part in (self.folder / name).iterdir():
-            _copy(part, folder / part.name)
+        _copy(self.folder / name, folder)
         forked = Fork.at(folder)
         forked.git.run("remote", "set-url", "origin", str(forked.remote.path))
         return forked
