@@ -74,7 +74,8 @@ def warm(clone: Path) -> Path:
         if (ROOT / ".lab" / name).exists():
             shutil.copytree(ROOT / ".lab" / name, clone / ".lab" / name)
     run(clone, "scripts/setup")
-    for command in (["tidegate", "lab", "train"], ["tidegate", "check"], ["mypy"]):
+    up, down = (["tidegate", "lab", word] for word in ("up", "down"))
+    for command in (up, down, ["tidegate", "check"], ["mypy"]):
         run(clone, f".venv/bin/{command[0]}", *command[1:])
     run(clone, "git", "branch", "--move", "base")
     return clone
