@@ -17,26 +17,34 @@ def _no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_step_passes_and_is_exported(repository: Path, cli: Cli) -> None:
     """One table, and files for other tools."""
-    ran = cli("ci", "--only", "check", "--root", repository)
+    ran = cli("ci", "--only", "lint/dockerfile", "--root", repository)
 
     assert (ran.code, ran.err) == (0, "")
     assert [line.split()[:2] for line in ran.out.splitlines()[2:]] == [
-        ["check/repository", "passed"]
+        ["lint/dockerfile", "passed"]
     ]
     exported = {path.name for path in (repository / ".lab" / "ci").iterdir()}
-    assert exported == {"check-repository.log", "junit.xml", "results.json", "report.md"}
+    assert exported == {"lint-dockerfile.log", "junit.xml", "results.json", "report.md"}
 
 
 def test_a_failing_step_shows_its_findings(repository: Path, cli: Cli) -> None:
     """The log of what failed is what a person needs next."""
     (repository / "models" / "qwen3-8b" / "README.md").unlink()
 
-    ran = cli("ci", "--only", "check/repository", "--json", "--root", repository)
+    ran = cli("ci", "--only", "check", "--root", repository)
 
     assert ran.code == 1
+    assert "models/qwen3-8b/README.md: model card: missing file; wanted " in ran.err
+
+
+def test_how_a_step_ended_is_json_for_machines(repository: Path, cli: Cli) -> None:
+    """Without the log, which is a file of its own."""
+    (repository / "ci" / "images" / "engine" / "Dockerfile").write_text("FROM scratch:latest\n")
+
+    ran = cli("ci", "--only", "lint/dockerfile", "--json", "--root", repository)
+
+    assert (ran.code, ran.err) == (1, "")
     assert [one["outcome"] for one in json.loads(ran.out)] == ["failed"]
-    again = cli("ci", "--only", "check", "--root", repository)
-    assert "models/qwen3-8b/README.md: model card: missing file; wanted " in again.err
 
 
 def test_what_cannot_run_is_told_and_counts_unless_said_otherwise(
@@ -45,7 +53,8 @@ def test_what_cannot_run_is_told_and_counts_unless_said_otherwise(
     """Exit 2 is no success; --here asks for this machine alone."""
     ran = cli("ci", "--only", "build", "--root", repository)
     (result,) = json.loads((repository / ".lab" / "ci" / "results.json").read_text())
-    here = cli("ci", "--only", "build", "--only", "check", "--here", "--root", repository)
+    more = ("--only", "build", "--only", "lint/dockerfile", "--here")
+    here = cli("ci", *more, "--root", repository)
 
     assert ran.code == 2
     assert "cannot run here" in ran.out
