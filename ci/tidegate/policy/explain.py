@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,16 @@ def _sound(root: Path, fixture: dict[str, Any], steps: list[str]) -> tuple[Any, 
     if "file" not in fixture:
         text = (root / _FIXTURES / "sound" / f"{steps[0]}.yaml").read_text(encoding="utf-8")
         return next(read_all(text)), steps[1:]
-    unit = Path(fixture["file"]).parent.relative_to("overlays")
-    text = (root / golden_file(f"{unit}")).read_text(encoding="utf-8")
-    named = (one for one in read_all(text) if one["metadata"]["name"] == steps[1])
-    return next(one for one in named if one["kind"] == steps[0]), steps[2:]
+    golden = root / golden_file(f"{Path(fixture['file']).parent.relative_to('overlays')}")
+    rendered = _objects(golden.read_text(encoding="utf-8") if golden.is_file() else "")
+    named = (one for one in rendered if one["metadata"]["name"] == steps[1])
+    return next((one for one in named if one["kind"] == steps[0]), None), steps[2:]
+
+
+@cache
+def _objects(text: str) -> tuple[dict[str, Any], ...]:
+    """The objects of a golden file; many examples are of one."""
+    return tuple(read_all(text))
 
 
 def _text(value: dict[str, Any]) -> str:
