@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
-from tidegate.machine_yaml import read_all
+from tidegate.policy.explain import rendered_object
 
 Change = dict[str, Any]
 
@@ -76,28 +76,22 @@ def _pointers(change: Change) -> list[str]:
     return [*change.get("set", {}), *(removed if isinstance(removed, list) else [])]
 
 
-def _object(root: Path, file: str, pointer: str) -> Any:  # noqa: ANN401 - a manifest, or None
-    """The object of a pointer, as the unit of a kustomization renders it."""
-    kind, name, *_ = pointer.split("/")
-    unit = Path(file).parent.relative_to("overlays")
-    text = (root / "tests" / "golden" / f"{unit}.yaml").read_text()
-    named = (one for one in read_all(text) if one["metadata"]["name"] == name)
-    return next((one for one in named if one["kind"] == kind), None)
-
-
 def _nowhere(root: Path, file: str, pointer: str) -> str | None:
     """Why a pointer leads nowhere; what it sets may be new, but not what that is in."""
-    value = _object(root, file, pointer)
-    for step in pointer.split("/")[2:-1]:
-        name = step.replace("~1", "/")
-        value = value[int(name)] if isinstance(value, list) else (value or {}).get(name)
+    kind, name, *steps, _ = pointer.split("/")
+    value: Any = rendered_object(root, file, kind, name)
+    for step in steps:
+        key = step.replace("~1", "/")
+        value = value[int(key)] if isinstance(value, list) else (value or {}).get(key)
     return None if value else f"has nothing at {pointer}"
 
 
 def _patched(root: Path, change: Change, pointer: str) -> dict[str, Any]:
     """A pointer's entry in the patches of a kustomization."""
     kind, name, *steps = pointer.split("/")
-    version = _object(root, change["file"], pointer)["apiVersion"].split("/")[-1]
+    found = rendered_object(root, change["file"], kind, name)
+    assert found is not None
+    version = found["apiVersion"].split("/")[-1]
     operation: dict[str, Any] = {"op": "remove", "path": "/".join(["", *steps])}
     if pointer in change.get("set", {}):
         op = "replace" if steps[-1].isdigit() else "add"

@@ -90,10 +90,15 @@ def _sound(root: Path, fixture: dict[str, Any], steps: list[str]) -> tuple[Any, 
     if "file" not in fixture:
         text = (root / _FIXTURES / "sound" / f"{steps[0]}.yaml").read_text(encoding="utf-8")
         return next(read_all(text)), steps[1:]
-    golden = root / golden_file(f"{Path(fixture['file']).parent.relative_to('overlays')}")
+    return rendered_object(root, fixture["file"], *steps[:2]), steps[2:]
+
+
+def rendered_object(root: Path, file: str, kind: str, name: str) -> dict[str, Any] | None:
+    """An object of the unit whose kustomization is `file`, by its golden file; None without it."""
+    golden = root / golden_file(f"{Path(file).parent.relative_to('overlays')}")
     rendered = _objects(golden.read_text(encoding="utf-8") if golden.is_file() else "")
-    named = (one for one in rendered if one["metadata"]["name"] == steps[1])
-    return next((one for one in named if one["kind"] == steps[0]), None), steps[2:]
+    named = (one for one in rendered if one["metadata"]["name"] == name)
+    return next((one for one in named if one["kind"] == kind), None)
 
 
 @cache
