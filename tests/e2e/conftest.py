@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.unit.promotion.conftest import (
     _own_git_configuration,
     forked,
+    git_settings,
     kept,
     own_repository,
     running,
@@ -24,7 +25,7 @@ from tidegate.lab.paths import GIB, Lab
 from tidegate.lab.process import end_group, spawn
 from tidegate.lab.training_runs import CHAT, pack_model, train
 
-__all__ = ["_own_git_configuration", "forked", "kept", "own_repository", "running"]
+__all__ = ["_own_git_configuration", "forked", "git_settings", "kept", "own_repository", "running"]
 
 ROOT = Path(__file__).parents[2]
 BASE = "tidegate-base:debootstrap"
