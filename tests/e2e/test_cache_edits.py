@@ -104,7 +104,7 @@ def test_a_cache_that_overlooks_what_is_referred_to_is_found_out(
         files = sorted(path for path in folder.iterdir() if path.is_file())
         return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
-    monkeypatch.setattr(render, "fingerprints", lambda folders: [*map(own_files, folders)])
+    monkeypatch.setattr(render, "fingerprints", lambda folders, _: [*map(own_files, folders)])
     rounds = [tmp_path / str(seed) for seed in range(ROUNDS)]
 
     assert any(differing(n, one, tmp_path / "warm", monkeypatch) for n, one in enumerate(rounds))

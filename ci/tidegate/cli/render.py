@@ -16,7 +16,7 @@ from tidegate.manifests.golden import update_golden
 from tidegate.manifests.graph import find_links
 from tidegate.manifests.reference import update_reference
 from tidegate.manifests.render import render, render_all
-from tidegate.manifests.units import Folder, Source, find_folders, find_units, read_unit
+from tidegate.manifests.units import Source, find_folders, find_units, read_unit
 from tidegate.policy.explain import write_reference
 
 
@@ -38,8 +38,9 @@ def render_command(
         sys.stdout.write(render(_find(catalog, unit)).text)
         return
     units, findings = find_units(catalog)
-    sources: list[Source] = [*units, *(_beside(catalog) if update else [])]
-    rendered, more = render_all(sources)
+    links = find_links(catalog.root)
+    sources: list[Source] = [*units, *(find_folders(catalog.root, links) if update else [])]
+    rendered, more = render_all(sources, links)
     if not update:
         sys.stdout.write("---\n".join(one.text for one in rendered))
     if findings or more:
@@ -53,12 +54,9 @@ def render_command(
         console.print(f"{len(rendered)} golden files are up to date")
 
 
-def _beside(catalog: Catalog) -> list[Folder]:
-    return find_folders(catalog.root, find_links(catalog.root))
-
-
 def _find(catalog: Catalog, name: str) -> Source:
     """The unit or folder of a name; raises as `read_unit`."""
-    beside = {folder.name: folder for folder in _beside(catalog)}
+    folders = find_folders(catalog.root, find_links(catalog.root))
+    beside = {folder.name: folder for folder in folders}
     environment, _, service = name.partition("/")
     return beside[name] if name in beside else read_unit(catalog, environment, service)

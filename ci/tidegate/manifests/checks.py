@@ -61,9 +61,9 @@ def read_manifests(root: Path) -> Manifests:
     """Read and render the repository at `root`; raises CouldNotCheckError without kubectl."""
     catalog, findings = load(root)
     sources, unread = find_units(catalog)
-    units, unrendered = render_all(sources)
     links = find_links(root)
-    beside, more = render_all(find_folders(root, links))
+    units, unrendered = render_all(sources, links)
+    beside, more = render_all(find_folders(root, links), links)
     faults = tuple(findings), tuple(unread), (*unrendered, *more)
     return Manifests(catalog, tuple(sources), tuple(units), tuple(beside), *faults, links)
 

@@ -6,10 +6,11 @@ that leads to something is taken as a reference: one too many costs a render, on
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from yaml import YAMLError
@@ -25,8 +26,9 @@ _PLACES = ("base", "clusters", "models", "overlays", "policies")
 
 Step = tuple[set[Path], set[Path]]
 """The files that a folder adds to what is read, and the folders that it leads to."""
-Links = dict[Path, set[Path]]
+Links = Mapping[Path, set[Path]]
 """What each folder with a kustomization leads to, resolved."""
+NO_LINKS: Links = MappingProxyType({})
 
 
 def kustomization_of(folder: Path) -> Path | None:
@@ -34,10 +36,14 @@ def kustomization_of(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def _step(folder: Path, real: Callable[[str], str] = os.path.realpath) -> Step:
-    if kustomization_of(folder) is None:
-        return {path for path in folder.rglob("*") if path.is_file()}, set()
-    paths = references(folder, real)
+def _step(
+    folder: Path, links: Links = NO_LINKS, real: Callable[[str], str] = os.path.realpath
+) -> Step:
+    paths = links.get(folder)
+    if paths is None:
+        if kustomization_of(folder) is None:
+            return {path for path in folder.rglob("*") if path.is_file()}, set()
+        paths = references(folder, real)
     folders = {path for path in paths if path.is_dir()}
     # All files of the folder, so that a second kustomization or a new file counts.
     with os.scandir(folder) as entries:
@@ -72,23 +78,30 @@ def references(folder: Path, real: Callable[[str], str] = os.path.realpath) -> s
 
     Args:
         folder: one with a kustomization.
-        real: follows links; one that remembers spares many looks, as most paths lie side by side.
+        real: follows links.
     """
-    file = kustomization_of(folder)
+    file, place = kustomization_of(folder), str(folder)
     names, listed = _names(file.read_text(encoding="utf-8")) if file else (set(), set())
     found = set[str]()
     for name in names:
         # As Kustomize does: `..` is taken from the text before any link is followed.
-        path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - as in _beside
+        path = os.path.normpath(os.path.join(place, name))  # noqa: PTH118 - as in _once
         if name in listed or name.startswith(_REMOTE) or os.path.lexists(path):
-            link = os.path.islink(path)  # noqa: PTH114 - as in _beside
-            found.add(real(path) if link else _beside(path, real))
-    return {Path(path) for path in found - {real(str(folder))}}
+            found.add(real(path))
+    return {Path(path) for path in found - {real(place)}}
 
 
-def _beside(path: str, real: Callable[[str], str]) -> str:
-    parent, name = os.path.split(path)
-    return os.path.join(real(parent), name)  # noqa: PTH118 - thousands of paths, which are text here
+def _once() -> Callable[[str], str]:
+    """As `os.path.realpath`, but each folder on the way is looked at once."""
+
+    @cache
+    def real(path: str) -> str:
+        parent, name = os.path.split(path)
+        if name in {"", ".", ".."} or os.path.islink(path):  # noqa: PTH114 - thousands of paths
+            return os.path.realpath(path)
+        return os.path.join(real(parent), name)  # noqa: PTH118 - which are text here
+
+    return real
 
 
 @cache
@@ -154,9 +167,15 @@ def fingerprint(
     return total.hexdigest()
 
 
-def fingerprints(folders: Iterable[Path]) -> list[str | None]:
-    """As `fingerprint` for each folder, but what several are rendered from is read once."""
-    step, digest = cache(partial(_step, real=cache(os.path.realpath))), cache(_digest)
+def fingerprints(folders: Iterable[Path], links: Links = NO_LINKS) -> list[str | None]:
+    """As `fingerprint` for each folder, but what several are rendered from is read once.
+
+    Args:
+        folders: what is rendered.
+        links: those that were followed already; others are followed here.
+    """
+    step = cache(partial(_step, links=links, real=_once()))
+    digest = cache(_digest)
     return [fingerprint(folder, step, digest) for folder in folders]
 
 
@@ -165,13 +184,13 @@ def find_links(root: Path) -> Links:
 
     Rendering says what is wrong with those.
     """
-    found: Links = {}
-    real = cache(os.path.realpath)
+    found: dict[Path, set[Path]] = {}
+    real = _once()
     for place in _PLACES:
-        for name in NAMES:
-            for path in (root / place).rglob(name):
+        for folder, _, files in os.walk(root / place):
+            if not set(NAMES).isdisjoint(files):
                 with suppress(OSError, UnicodeDecodeError, YAMLError):
-                    found[Path(real(str(path.parent)))] = references(path.parent, real)
+                    found[Path(real(folder))] = references(Path(folder), real)
     return found
 
 

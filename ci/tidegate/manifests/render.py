@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from tidegate import cache
 from tidegate.findings import Finding, FindingsError, cannot_check, refuse
 from tidegate.machine_yaml import read_all
-from tidegate.manifests.graph import fingerprints
+from tidegate.manifests.graph import NO_LINKS, Links, fingerprints
 from tidegate.manifests.units import Source
 
 # A folder takes half a second alone; beside other work on few cores it may wait for a minute.
@@ -45,7 +45,7 @@ class _Output(NamedTuple):
     objects: list[dict[str, Any]]
 
 
-def _keys(folders: Sequence[Path]) -> list[str | None]:
+def _keys(folders: Sequence[Path], links: Links = NO_LINKS) -> list[str | None]:
     """What each rendering depends on: the files, which kubectl makes it, and who reads both."""
     code = cache.code("machine_yaml.py", "manifests/graph.py", "manifests/render.py")
     try:
@@ -53,7 +53,7 @@ def _keys(folders: Sequence[Path]) -> list[str | None]:
     except OSError:  # to run it will say so
         return [None] * len(folders)
     made_by = f"{code} {program.st_size} {program.st_mtime_ns}"
-    return [f"{made_by} {files}" if files else None for files in fingerprints(folders)]
+    return [f"{made_by} {files}" if files else None for files in fingerprints(folders, links)]
 
 
 def build(folder: Path, *, name: str) -> str:
@@ -136,8 +136,15 @@ def _rendered(unit: S, output: _Output) -> Rendered[S]:
     return Rendered(unit, output.text, tuple(output.objects))
 
 
-def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
-    """Every unit that renders, and the findings of those that do not."""
+def render_all(
+    units: Sequence[S], links: Links = NO_LINKS
+) -> tuple[list[Rendered[S]], list[Finding]]:
+    """Every unit that renders, and the findings of those that do not.
+
+    Args:
+        units: what to render.
+        links: of folders whose links were followed already.
+    """
     findings: list[Finding] = []
 
     def attempt(unit: S) -> str | None:
@@ -148,7 +155,7 @@ def render_all(units: Sequence[S]) -> tuple[list[Rendered[S]], list[Finding]]:
             return None
 
     folders = [unit.root / unit.folder for unit in units]
-    keys = _keys(folders)
+    keys = _keys(folders, links)
     outputs = [_remembered(key) for key in keys]
     new = [index for index, output in enumerate(outputs) if output is None]
     # kubectl alone is left to threads: they slow down whatever Python does itself.

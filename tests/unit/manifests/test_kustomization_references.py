@@ -8,6 +8,7 @@ from tidegate.manifests.graph import (
     find_links,
     find_roots,
     fingerprint,
+    fingerprints,
     kustomization_of,
     reached,
     references,
@@ -95,6 +96,28 @@ def test_a_long_text_does_not_make_a_root_disappear(tmp_path: Path) -> None:
     write(tmp_path / "overlays" / "long", f"patches: [{{patch: {'x' * 400}}}]")
 
     assert find_roots(tmp_path, find_links(tmp_path)) == ["overlays/long"]
+
+
+def test_links_that_were_followed_make_the_same_fingerprints(tmp_path: Path) -> None:
+    """Of folders behind links too, and of what cannot be read or has no kustomization."""
+    root = tmp_path / "gone" / ".." / "root"
+    (tmp_path / "gone").mkdir()
+    write(tmp_path / "root" / "base" / "real", "resources: [a.yaml, ../deeper]")
+    write(tmp_path / "root" / "base" / "deeper", "", name="a.yaml")
+    (root / "base" / "real" / "a.yaml").symlink_to("../deeper/a.yaml")
+    (root / "base" / "linked").symlink_to("real")
+    units = [
+        write(root / "overlays" / "whole", "resources: [../../base/linked]"),
+        write(root / "overlays" / "unreadable", "a: ["),
+        root / "base" / "linked",
+    ]
+
+    whole, unreadable, linked = fingerprints(units, find_links(root))
+
+    assert [whole, unreadable, linked] == [fingerprint(unit) for unit in units]
+    assert whole
+    assert linked
+    assert unreadable is None
 
 
 def test_folders_that_lead_to_each_other_are_read_once(tmp_path: Path) -> None:
