@@ -46,7 +46,7 @@ def fill(value: Any, parameters: Object) -> Any:  # noqa: ANN401 - any YAML valu
         return {key: fill(child, parameters) for key, child in value.items()}
     if isinstance(value, list):
         return [fill(child, parameters) for child in value]
-    if isinstance(value, str):
+    if isinstance(value, str) and "{{" in value:
         text = _FIELD.sub(lambda found: _look_up(found, parameters), value)
         if "{{" in text:
             raise NotUnderstoodError(f"template {value}")

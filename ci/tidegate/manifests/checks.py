@@ -14,7 +14,7 @@ from tidegate.catalog.policy import EvidenceKind, Policy
 from tidegate.catalog.schema import check_schemas
 from tidegate.findings import Finding
 from tidegate.manifests.alerts import check_alerts
-from tidegate.manifests.clusters import check_cluster
+from tidegate.manifests.clusters import Generated, check_cluster, generate, unit_folders
 from tidegate.manifests.coldstart import check_cold_start
 from tidegate.manifests.examples import check_example
 from tidegate.manifests.golden import check_golden
@@ -83,13 +83,14 @@ def check_manifests(found: Manifests) -> list[Finding]:
     if not found.unrendered:
         findings += check_namespaces(catalog.environments.values(), found.beside, found.units)
     everything: dict[str, Rendered[Source]] = {one.unit.folder: one for one in _all(found)}
+    generated = _generate(found)
     for one in found.beside:
-        findings += _check_beside(one, catalog, everything)
+        findings += _check_beside(one, generated, catalog, everything)
     findings += check_schemas(root) + check_supply(root)
     if not found.unrendered and not found.unread:
         findings += [
             *_check_generated(root, _all(found)),
-            *check_usage(catalog, found.links, found.sources, found.beside),
+            *check_usage(catalog, found.links, found.sources, found.beside, generated),
         ]
     return sorted(set(findings))
 
@@ -98,12 +99,22 @@ def _all(found: Manifests) -> list[Rendered[Source]]:
     return [*found.units, *found.beside]
 
 
+def _generate(found: Manifests) -> dict[str, Generated]:
+    """What each cluster's Argo CD makes of it, by the cluster's folder."""
+    folders = unit_folders(found.catalog)
+    clusters = [one for one in found.beside if one.unit.folder.startswith("clusters/")]
+    return {one.unit.folder: generate(one, folders) for one in clusters}
+
+
 def _check_beside(
-    one: Rendered[Folder], catalog: Catalog, everything: Mapping[str, Rendered[Source]]
+    one: Rendered[Folder],
+    generated: Mapping[str, Generated],
+    catalog: Catalog,
+    everything: Mapping[str, Rendered[Source]],
 ) -> list[Finding]:
     match PurePosixPath(one.unit.name).parts:
         case ("clusters", _):
-            return check_cluster(one, catalog, everything)
+            return check_cluster(one, generated[one.unit.folder], catalog, everything)
         case ("examples", name) if name != NAMESPACE:
             return check_example(one)
         case _:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.catalog.load import Catalog
@@ -25,8 +26,35 @@ Object = Mapping[str, Any]
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 
 
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What Argo CD makes of a rendered cluster, worked out once for all that ask."""
+
+    folders: Mapping[str, str | None]
+    """As `unit_folders` found them."""
+    applications: list[Object]
+    """Those written down and those generated; none where they cannot be worked out."""
+    fault: NotUnderstoodError | None = None
+    """Why they cannot be worked out."""
+
+    def applied(self) -> set[str] | None:
+        """The folders of this repository that are applied; None where that is unknown."""
+        return None if self.fault else set(paths(self.applications))
+
+
+def generate(rendered: Rendered[Folder], folders: Mapping[str, str | None]) -> Generated:
+    """The Applications of a cluster, by the folders that a git generator may find."""
+    try:
+        return Generated(folders, _generated(rendered.objects, list(folders)))
+    except NotUnderstoodError as error:
+        return Generated(folders, [], error)
+
+
 def check_cluster(
-    rendered: Rendered[Folder], catalog: Catalog, everything: Mapping[str, Rendered[Source]]
+    rendered: Rendered[Folder],
+    found: Generated,
+    catalog: Catalog,
+    everything: Mapping[str, Rendered[Source]],
 ) -> list[Finding]:
     """All findings of one cluster of the catalog; `everything` is what renders, by its folder."""
     file = rendered.unit.file
@@ -34,27 +62,16 @@ def check_cluster(
     if name not in catalog.clusters:
         return []  # its cluster.yaml has findings of its own
     environment = catalog.clusters[name].spec.environment
-    folders = _folders(catalog)
     findings = list(check_wildcards(rendered.objects, file))
-    try:
-        generated = _generated(rendered.objects, list(folders))
-    except NotUnderstoodError as error:
-        return [*findings, _not_understood(file, error)]
+    if found.fault:
+        return [*findings, _not_understood(file, found.fault)]
     return [
         *findings,
-        *_check_versions(generated, file),
-        *_check_policies(generated, file),
-        *check_projects(generated, rendered.objects, everything, file),
-        *_check_services(generated, folders, environment, file),
+        *_check_versions(found.applications, file),
+        *_check_policies(found.applications, file),
+        *check_projects(found.applications, rendered.objects, everything, file),
+        *_check_services(found.applications, found.folders, environment, file),
     ]
-
-
-def applied(rendered: Rendered[Folder], catalog: Catalog) -> set[str] | None:
-    """The folders of this repository that its Applications apply; None where that is unknown."""
-    try:
-        return set(paths(_generated(rendered.objects, list(_folders(catalog)))))
-    except NotUnderstoodError:
-        return None
 
 
 def unit_applications(rendered: Rendered[Folder], catalog: Catalog) -> dict[str, str]:
@@ -63,19 +80,18 @@ def unit_applications(rendered: Rendered[Folder], catalog: Catalog) -> dict[str,
     Raises:
         FindingsError: an ApplicationSet is of a form that is not worked out here.
     """
-    try:
-        generated = _generated(rendered.objects, list(_folders(catalog)))
-    except NotUnderstoodError as error:
-        raise FindingsError([_not_understood(rendered.unit.file, error)]) from None
+    found = generate(rendered, unit_folders(catalog))
+    if found.fault:
+        raise FindingsError([_not_understood(rendered.unit.file, found.fault)])
     return {
         str(application["metadata"]["name"]): str(source["path"])
-        for application in generated
+        for application in found.applications
         for source in sources(application)
         if str(source.get("path", "")).startswith("overlays/")
     }
 
 
-def _folders(catalog: Catalog) -> dict[str, str | None]:
+def unit_folders(catalog: Catalog) -> dict[str, str | None]:
     """Every folder of every environment with its namespace; None for a part that others include."""
     found: dict[str, str | None] = {}
     for name, environment in catalog.environments.items():

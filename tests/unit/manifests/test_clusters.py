@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 from tidegate.catalog.load import load_valid
-from tidegate.manifests.clusters import applied
+from tidegate.manifests.clusters import generate, unit_folders
 from tidegate.manifests.graph import find_links
 from tidegate.manifests.projects import of_kind
 from tidegate.manifests.render import render
@@ -204,8 +204,8 @@ def test_every_cluster_has_the_policies_and_its_own_accelerators_counters(cluste
     """Labels decide: where accelerators are simulated, no operator reads a list of counters."""
     (secret,) = objects(cluster, "Secret").values()
     nvidia = secret["metadata"]["labels"]["tidegate.dev/accelerator"] == "nvidia"
-
-    found = applied(render(Folder(ROOT, f"clusters/{cluster}")), load_valid(ROOT)) or set()
+    rendered = render(Folder(ROOT, f"clusters/{cluster}"))
+    found = generate(rendered, unit_folders(load_valid(ROOT))).applied() or set()
 
     assert {"policies", "base/observability", f"clusters/{cluster}"} <= found
     assert ("base/gpu-counters" in found) is nvidia
