@@ -1,5 +1,7 @@
 """The whole check of a repository: the catalog, the manifests, the policies, the exceptions."""
 
+import functools
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from tidegate.policy.identity import check_identity
 from tidegate.policy.objectives import check_objectives
 from tidegate.policy.peers import check_peers
 from tidegate.policy.pipelines import check_pipelines
-from tidegate.policy.promql import check_queries, is_shared, selected
+from tidegate.policy.promql import check_queries, shared
 from tidegate.policy.queries import find_queries, rules
 from tidegate.policy.references import check_references
 from tidegate.policy.scaling import check_scaling
@@ -104,9 +106,9 @@ def of_unit(unit: Unit, objects: tuple[dict[str, object], ...]) -> Scope:
 def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     """What one scope shows on its own; remembered until anything it depends on changes."""
     model = scope.model and (scope.model.name, scope.model.spec.model_dump(), scope.model.engine)
-    texts = [policy.text for policy in policies]
+    asked = _digest(tuple(policy.text for policy in policies))
     # Not JSON, in which the key 1 and the key "1" are one.
-    seen = scope.name, scope.file, scope.namespace, scope.objects, texts, model
+    seen = scope.name, scope.file, scope.namespace, scope.objects, asked, model
     key = repr((cache.code(*CODE), *seen))
     known = cache.read("verdict", key, list)
     if known is not None:
@@ -114,6 +116,12 @@ def check_scope(scope: Scope, policies: list[Policy]) -> list[Finding]:
     found = list(judge(scope, policies))
     cache.write("verdict", key, [list(one.fields()) for one in found])
     return found
+
+
+@functools.cache
+def _digest(texts: tuple[str, ...]) -> str:
+    """Of policies: every scope is asked the same ones."""
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
 def judge(scope: Scope, policies: list[Policy]) -> Iterator[Finding]:
@@ -153,8 +161,8 @@ def _check_shared_metrics(scopes: list[Scope]) -> Iterator[Finding]:
     )
     for scope in scopes:
         for query in find_queries(scope):
-            for name in sorted(selected(query)):
-                if is_shared(name) and name not in recorded and name not in counters:
+            for name in sorted(shared(query)):
+                if name not in recorded and name not in counters:
                     yield scope.fault(
                         query.where,
                         "metric that nobody records",

@@ -19,11 +19,20 @@ _ROOT_FILES = (
 )
 _TEXT = {"", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", ".json", ".go", ".dockerignore"}
 _REGISTRIES = (
-    "docker.io|ghcr.io|quay.io|gcr.io|nvcr.io|registry.k8s.io|registry.dagger.io|mcr.microsoft.com"
-    "|public.ecr.aws|registry.gitlab.com"
+    "docker.io",
+    "ghcr.io",
+    "quay.io",
+    "gcr.io",
+    "nvcr.io",
+    "registry.k8s.io",
+    "registry.dagger.io",
+    "mcr.microsoft.com",
+    "public.ecr.aws",
+    "registry.gitlab.com",
 )
 _QUALIFIED = re.compile(
-    rf"\b(?:[a-z0-9-]+\.)?(?:{_REGISTRIES})(?:/[a-z0-9._-]+)+(?::[\w][\w.-]*)?(?:@sha256:\w+)?"
+    rf"\b(?:[a-z0-9-]+\.)?(?:{'|'.join(map(re.escape, _REGISTRIES))})"
+    r"(?:/[a-z0-9._-]+)+(?::[\w][\w.-]*)?(?:@sha256:\w+)?"
 )
 # A value that YAML tools run as an image; variables, templates and sentinels are none.
 _YAML_KEY = re.compile(
@@ -71,7 +80,8 @@ def _names(root: Path) -> Iterator[str]:
 
 
 def _named(text: str, path: Path) -> Iterator[str]:
-    yield from (name for name in _QUALIFIED.findall(text) if not name.endswith(_CHARTS))
+    if any(registry in text for registry in _REGISTRIES):  # much faster than the pattern
+        yield from (name for name in _QUALIFIED.findall(text) if not name.endswith(_CHARTS))
     if path.suffix in {".yaml", ".yml"}:
         yield from (match["image"] for match in _YAML_KEY.finditer(text))
     if path.name == "Dockerfile":

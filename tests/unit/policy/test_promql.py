@@ -6,7 +6,7 @@ import pytest
 from tests.unit.policy.samples import scope, sound
 
 from tidegate.policy.metrics import edges, series
-from tidegate.policy.promql import check_queries, selected
+from tidegate.policy.promql import check_queries, shared
 from tidegate.policy.queries import Query, find_queries
 from tidegate.policy.scope import Scope
 
@@ -151,7 +151,11 @@ def test_durations_of_dashboards_are_filled_in() -> None:
     ]
 
 
-def test_a_query_that_does_not_parse_names_nothing() -> None:
-    """Its own finding says so."""
-    assert selected(Query({}, "x", "sum(")) == set()
-    assert selected(Query({}, "x", "a + on() b")) == {"a", "b"}
+def test_a_query_names_what_other_objects_define() -> None:
+    """A recorded series or a counter that it selects; where it does not parse, that is said."""
+    assert shared(Query({}, "x", "a:b + on() DCGM_FI_X + on() vllm:x + on() c")) == {
+        "a:b",
+        "DCGM_FI_X",
+    }
+    assert shared(Query({}, "x", 'c{d="a:b"}[5m:1m]')) == set()
+    assert shared(Query({}, "x", "sum(a:b")) == set()
