@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -185,11 +185,17 @@ class Repository:
     def _git_folder(self) -> Path:
         return self.path / self.run("rev-parse", "--git-dir").strip()
 
-    def commit(self, tree: Path, message: str, *files: str) -> str:
-        """Commit these files of a worktree, or all that changed; returns the commit."""
-        if files:
-            present = [file for file in files if (tree / file).exists()]
-            self.run("add", "--intent-to-add", "--", *present, cwd=tree)
+    def commit(self, tree: Path, message: str, *files: str, new: Sequence[str] = ()) -> str:
+        """Commit these files of a worktree, or all that changed; returns the commit.
+
+        Args:
+            tree: the worktree.
+            message: of the commit.
+            files: what to commit.
+            new: those of them that git may not know yet.
+        """
+        if new:
+            self.run("add", "--intent-to-add", "--", *new, cwd=tree)
         what = ("--only", "--", *files) if files else ("--all",)
         try:
             self.run("commit", "--quiet", f"--message={message}", *what, cwd=tree)

@@ -117,9 +117,10 @@ def _commit(repository: Repository, needed: Needed, tip: str, compute: Compute[T
                 return Written(draft.outcome, draft.landed, BRANCH, earlier=True)
             commit = None
             if draft.files:
+                new = [file for file in draft.files if not (tree / file).exists()]
                 for file, content in draft.files.items():
                     _put(tree / file, content)
-                commit = repository.commit(tree, draft.message, *draft.files)
+                commit = repository.commit(tree, draft.message, *draft.files, new=new)
             return Written(draft.outcome, commit, draft.branch if commit else BRANCH)
     except GitError as error:
         raise repository.fault(
