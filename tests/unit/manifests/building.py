@@ -1,18 +1,19 @@
 """Builds any list of components on a service of this repository, as a unit would list them."""
 
-import os
-import tempfile
+import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 from tidegate.catalog.load import load_valid
+from tidegate.machine_yaml import read_all
 from tidegate.manifests.render import build
+from tidegate.oci import write_atomically
 
 CATALOG = load_valid(ROOT)
+UNITS = ROOT / ".lab" / "units"
+HERE = "../../.."
 COMPONENTS = sorted(path.parent.name for path in ROOT.glob("base/components/*/kustomization.yaml"))
 ENVIRONMENT = "overlays/dev/environment"
 # The production model of each service: those of the lab have no pinned source to download.
@@ -35,24 +36,25 @@ def text(service: str, *components: str, model: str | None = None) -> str:
     """What a unit of the development environment with these components renders to."""
     parts = [ENVIRONMENT, f"models/{model or MODEL_OF[service]}"]
     parts += [f"base/components/{component}" for component in components]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        here = os.path.relpath(ROOT, folder)
-        lines = [
-            "namespace: llm-dev",
-            f"resources: [{here}/base/services/{service}]",
-            "components:",
-        ]
-        lines += [f"  - {here}/{part}" for part in parts]
-        (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
-        return build(folder, name="unit")
+    lines = [
+        "namespace: llm-dev",
+        f"resources: [{HERE}/base/services/{service}]",
+        "components:",
+        *(f"  - {HERE}/{part}" for part in parts),
+    ]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    # In a place that follows from its content, a unit is rendered once for all runs.
+    folder = UNITS / hashlib.sha256(content).hexdigest()
+    if not (folder / "kustomization.yaml").is_file():
+        write_atomically(folder / "kustomization.yaml", content)
+    return build(folder, name="unit")
 
 
 def objects(
     service: str, *components: str, model: str | None = None
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """The same as objects, by kind and name."""
-    documents = YAML(typ="safe", pure=True).load_all(text(service, *components, model=model))
+    documents = read_all(text(service, *components, model=model))
     return {(one["kind"], one["metadata"]["name"]): one for one in documents}
 
 
