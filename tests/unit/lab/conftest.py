@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tidegate.gates.verdict import Verdict
 from tidegate.lab.environment import REQUIREMENTS
 from tidegate.lab.paths import Lab
 from tidegate.lab.server import HOST
+from tidegate.lab.training import catalogue
 from tidegate.promotion.history import Record, Standing
 
 STUB = Path(__file__).with_name("stub_engine.py")
@@ -28,6 +30,14 @@ UNUSED = ("retriever", "reranker", "minilm", "tiny-rerank", "bge-m3", "bge-reran
 PIN = "sha256:" + "a" * 64
 MARK = "TIDEGATE_TEST"
 DEADLINE_SECONDS = 60
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _names_drawn_once() -> Iterator[None]:
+    """They follow from a seed, and nobody changes them; each look at the catalogue draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "all_names", cache(catalogue.all_names))
+        yield
 
 
 @dataclass
