@@ -21,7 +21,7 @@ tags = st.sampled_from(AMBIGUOUS) | st.from_regex(
 names = st.from_regex(
     r"[a-z0-9][a-z0-9._-]{0,12}(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]{0,8}){1,3}", fullmatch=True
 )
-digests = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
+digests = st.binary(min_size=32, max_size=32).map(lambda found: f"sha256:{found.hex()}")
 references = st.builds(Reference, names, tags, digests)
 releases = st.builds(Release, references, references)
 
