@@ -11,6 +11,7 @@ from tidegate.catalog.objects import Metadata, Name, Strict
 from tidegate.catalog.reading import collect, read_object
 from tidegate.findings import Finding
 
+_ENVIRONMENT = SandboxedEnvironment(autoescape=False)
 Variable = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
 
 
@@ -85,9 +86,8 @@ def _check_template(path: Path, template: Template, name: str) -> list[Finding]:
                 "add the file or drop it from prompts.yaml",
             )
         ]
-    environment = SandboxedEnvironment(autoescape=False)
     try:
-        used = meta.find_undeclared_variables(environment.parse(path.read_text(encoding="utf-8")))
+        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(path.read_text(encoding="utf-8")))
     except TemplateSyntaxError as error:
         return [
             Finding(

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from tidegate.findings import Finding
-from tidegate.manifests.release import read_kustomization
+from tidegate.manifests.graph import read_file
 from tidegate.manifests.render import Rendered
 from tidegate.manifests.units import Source
 from tidegate.oci import write_atomically
@@ -65,7 +65,7 @@ def update_reference(root: Path, rendered: Sequence[Rendered[Source]]) -> None:
 
 def _listed(folder: Path) -> list[Path]:
     file = folder / "kustomization.yaml"
-    parts = read_kustomization(file).get("components") if file.is_file() else []
+    parts = read_file(file).get("components") if file.is_file() else []
     return [Path(os.path.normpath(folder / part)) for part in parts or []]
 
 

@@ -41,6 +41,8 @@ _NAMES = [
     ("ScaledObject", "spec.triggers.*.authenticationRef", "TriggerAuthentication"),
 ]
 Labels = dict[str, str]
+Names = dict[str, set[tuple[str, str]]]
+"""Kind and name of all that is there, by namespace."""
 _SELECTING = {"AuthorizationPolicy", "PodMonitor", "RequestAuthentication"}
 _SELECTING |= {"PeerAuthentication", "InferencePool"}
 
@@ -62,16 +64,20 @@ def check_references(scopes: Iterable[Scope]) -> Iterator[Finding]:
     for scope in scopes:
         for one in scope.objects:
             inside.setdefault(namespace(one), []).append(one)
-    labels = {
-        space: [pod.labels for one in objects for pod in pods(one)]
+    names = {
+        space: {(one["kind"], one["metadata"]["name"]) for one in objects}
         for space, objects in inside.items()
     }
+    running = {
+        space: [pod for one in objects for pod in pods(one)] for space, objects in inside.items()
+    }
+    labels = {space: [pod.labels for pod in found] for space, found in running.items()}
     for scope in scopes:
         for one in scope.objects:
-            for reference in references(one, inside):
+            for reference in references(one, names):
                 if not reference.found:
                     yield _dangling(scope, reference)
-            yield from _check_ports(scope, one, inside[namespace(one)])
+            yield from _check_ports(scope, one, running[namespace(one)])
             yield from _check_selector(scope, one, labels[namespace(one)])
             yield from _check_width(scope, one, labels[namespace(one)])
 
@@ -86,7 +92,7 @@ def _dangling(scope: Scope, reference: Reference) -> Finding:
     )
 
 
-def references(one: Object, inside: dict[str, list[Object]]) -> Iterator[Reference]:
+def references(one: Object, names: Names) -> Iterator[Reference]:
     """Every reference of an object to another of the repository."""
     own = namespace(one)
     for kind, path, meant in _NAMES:
@@ -94,16 +100,16 @@ def references(one: Object, inside: dict[str, list[Object]]) -> Iterator[Referen
             for found in _walk(one, path.split(".")):
                 name, target = _named(found, meant)
                 if name:
-                    yield _reference(one, target, name, own, inside)
+                    yield _reference(one, target, name, own, names)
     for pod in pods(one):
         for kind, name in _of_pod(pod):
-            yield _reference(one, kind, name, own, inside)
+            yield _reference(one, kind, name, own, names)
     for host in _hosts(one):
         service, _, rest = host.partition(".")
         space = rest.partition(".")[0] if rest else own
         here = not rest or rest.endswith(".svc.cluster.local") or rest == space
-        if here and space in inside:
-            yield _reference(one, "Service", service, space, inside)
+        if here and space in names:
+            yield _reference(one, "Service", service, space, names)
 
 
 def _walk(value: Any, path: list[str]) -> Iterator[Any]:  # noqa: ANN401 - JSON
@@ -129,11 +135,9 @@ def _named(found: Any, meant: str | None) -> tuple[str | None, str]:  # noqa: AN
 _MAKERS = ("Certificate", "ExternalSecret")
 
 
-def _reference(
-    one: Object, kind: str, name: str, space: str, inside: dict[str, list[Object]]
-) -> Reference:
+def _reference(one: Object, kind: str, name: str, space: str, names: Names) -> Reference:
     where = space if not kind.startswith("Cluster") and kind != "PriorityClass" else ""
-    there = {(other["kind"], other["metadata"]["name"]) for other in inside.get(where, [])}
+    there = names.get(where, set())
     made = kind == "Secret" and any((maker, name) in there for maker in _MAKERS)
     return Reference(one, kind, name, made or (kind, name) in there)
 
@@ -208,19 +212,14 @@ def _check_pod(scope: Scope, pod: Pod) -> Iterator[Finding]:
 _PORT_KEYS = ("name", "containerPort")
 
 
-def _check_ports(scope: Scope, one: Object, inside: list[Object]) -> Iterator[Finding]:
+def _check_ports(scope: Scope, one: Object, running: list[Pod]) -> Iterator[Finding]:
     """A Service's port leads to a port that its pods open."""
     for pod in pods(one):
         yield from _check_pod(scope, pod)
     if one["kind"] != "Service":
         return
     selector = dig(one, "spec", "selector") or {}
-    chosen = [
-        pod
-        for other in inside
-        for pod in pods(other)
-        if selector and selector.items() <= pod.labels.items()
-    ]
+    chosen = [pod for pod in running if selector and selector.items() <= pod.labels.items()]
     opened = {
         value
         for pod in chosen
