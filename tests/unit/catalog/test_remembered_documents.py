@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
@@ -32,7 +32,9 @@ flows = st.recursive(
 )
 
 
+@pytest.mark.filterwarnings("ignore::ruamel.yaml.error.ReusedAnchorWarning")
 @given(flows)
+@example("{? &0 : &0}")
 @settings(max_examples=60)
 def test_a_remembered_document_is_the_parsed_one(text: str) -> None:
     """With all its types: dates, sets, numbered keys and what is no number included."""
