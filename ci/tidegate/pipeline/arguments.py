@@ -6,8 +6,6 @@ from typing import Annotated, Any, TypeVar, cast
 import dagger
 from dagger import DefaultPath, Doc, Ignore, function
 
-CHAT = "tiny-chat"
-
 Source = Annotated[
     dagger.Directory,
     DefaultPath("/"),

@@ -6,8 +6,9 @@ from typing import Annotated
 import dagger
 from dagger import Doc, ReturnType, dag
 
+from tidegate.lab.training_runs import CHAT
 from tidegate.pipeline import containers, refusals
-from tidegate.pipeline.arguments import BOT, CHAT, ApiKey, Git, Gpu, Source, cached, uncached
+from tidegate.pipeline.arguments import BOT, ApiKey, Git, Gpu, Source, cached, uncached
 from tidegate.pipeline.containers import TIDEGATE, fresh
 from tidegate.supply.images import Image, named, pinned
 
@@ -119,15 +120,15 @@ class Proofs:
         self,
         *,
         gpu: Gpu = False,
-        model: Annotated[str, Doc("A model of models/; give its weights too.")] = CHAT,
+        model: Annotated[str, Doc("A model of models/.")] = CHAT,
         weights: Annotated[
-            dagger.Directory | None, Doc("The model's weights; trained in the lab if left out.")
+            dagger.Directory | None, Doc("Its weights; left out for a model that the lab trains.")
         ] = None,
     ) -> str:
         """Serve a model from the engine image and judge it by its gates; a table in Markdown."""
         config = self.source.file(f"models/{model}/engine.yaml")
         toolbox = await self._toolbox()
-        served = weights or containers.trained(toolbox, CHAT)
+        served = weights or containers.trained(toolbox, refusals.trainable(model))
         await self._require(served, "--weights", gpu=gpu)
         service = containers.server(await self.build(gpu=gpu), served, config, gpu=gpu)
         toolbox = fresh(toolbox.with_service_binding("engine", service))

@@ -4,8 +4,10 @@ import dagger
 from dagger import QueryError
 
 from tidegate.findings import cannot_check, refuse
+from tidegate.lab.training_runs import CHAT, RERANKER, RETRIEVER
 
 _NOTHING = "nothing was signed or promoted"
+_TRAINED = (CHAT, RETRIEVER, RERANKER)
 
 
 def _line(error: QueryError) -> str:
@@ -67,6 +69,24 @@ def same(address: str, pushed: str, served: str) -> str:
         wanted=wanted,
         found=found,
         next_step="somebody pushed the same tag, or the registry changes manifests: push again",
+    )
+
+
+def trainable(model: str) -> str:
+    """A model that needs no weights from outside, because the lab trains it.
+
+    Raises:
+        FindingsError: the lab does not.
+    """
+    if model in _TRAINED:
+        return model
+    raise refuse(
+        "dagger call",
+        "--weights",
+        "no weights",
+        wanted=f"those of {model}, or one of {', '.join(_TRAINED)}, which the lab trains",
+        found="none",
+        next_step="give the folder that holds them",
     )
 
 

@@ -188,6 +188,14 @@ async def test_the_smoke_test_serves_the_image_without_a_gpu(call: Caller, engin
     assert variables >= {"VLLM_TARGET_DEVICE", "VLLM_ENABLE_V1_MULTIPROCESSING"}
 
 
+async def test_the_smoke_test_serves_the_model_that_it_judges(call: Caller, engine: Engine) -> None:
+    """Whichever of the lab's it is."""
+    await call("smoke", model="minilm")
+
+    assert {"path": ".lab/models/minilm"} in engine.calls("directory")
+    assert {"path": "models/minilm/engine.yaml"} in engine.calls("file")
+
+
 async def test_the_smoke_test_asks_for_every_gpu(call: Caller, engine: Engine) -> None:
     """Its driver is asked first."""
     await call("smoke", gpu=True)
@@ -203,6 +211,9 @@ async def test_a_smoke_test_without_a_gpu_or_a_model_measures_nothing(
     engine.answers["exists"] = False
     with pytest.raises(FunctionError, match=r"--weights: config\.json: no model to serve"):
         await call("smoke", weights="weights-id")
+
+    with pytest.raises(FunctionError, match=r"--weights: no weights; wanted those of qwen3-8b, or"):
+        await call("smoke", model="qwen3-8b")
 
     engine.failing["nvidia-smi"] = told("no such device")
     with pytest.raises(FunctionError, match=r"--gpu: no GPU; .*, found no such device - name one"):
