@@ -197,7 +197,8 @@ class Tidegate(Proofs):
             parts = [name for name in names if name in containers.REPOSITORY]
             branches |= {name: partial(containers.step, toolbox, name, base) for name in parts}
             branches["changes"] = partial(containers.changes, toolbox, base)
-            branches["removals"] = partial(containers.removals, toolbox, base)
+            if "check" not in parts:  # which looks at what the commits remove, too
+                branches["removals"] = partial(containers.removals, toolbox, base)
         said = await run_all(branches)
         return comment(table(said), said.get("changes", ""), said.get("smoke", ""))
 
