@@ -155,26 +155,6 @@ def trivy(image: str, scanned: dagger.Container) -> dagger.Container:
     )
 
 
-KEY = "/keys/cosign.key"
-# The user of cosign's own image; a secret is readable by its owner alone.
-_COSIGN_USER = "65532"
-
-
-def cosign(
-    image: str, key: dagger.Secret, key_password: dagger.Secret, registry_config: dagger.Secret
-) -> dagger.Container:
-    """Cosign with its key and with credentials for the registry, all in memory only."""
-    container = (
-        dag.container()
-        .from_(image)
-        .with_mounted_secret(KEY, key, owner=_COSIGN_USER)
-        .with_mounted_secret("/auth/config.json", registry_config, owner=_COSIGN_USER)
-        .with_env_variable("DOCKER_CONFIG", "/auth")
-        .with_secret_variable("COSIGN_PASSWORD", key_password)
-    )
-    return fresh(container)
-
-
 def address(registry: str, tag: str) -> str:
     """Where an image is pushed to.
 

@@ -8,7 +8,7 @@ from dagger import Doc, dag, object_type
 
 from tidegate.ci.report import comment
 from tidegate.ci.steps import STEPS
-from tidegate.pipeline import containers, refusals
+from tidegate.pipeline import containers, refusals, signatures
 from tidegate.pipeline.arguments import (
     BOT,
     BUILDER,
@@ -69,9 +69,8 @@ class Tidegate(Proofs):
     ) -> str:
         """Sign an image by digest with cosign; the signature lies beside it in the registry."""
         image = await self._locked("cosign")
-        signing = containers.cosign(image, key, key_password, registry_config)
-        command = ["sign", "--yes", "--key", containers.KEY, reference]
-        await signing.with_exec(command, use_entrypoint=True).sync()
+        signing = signatures.cosign(image, key, key_password, registry_config)
+        await signing.with_exec(signatures.signed(reference), use_entrypoint=True).sync()
         return reference
 
     @uncached

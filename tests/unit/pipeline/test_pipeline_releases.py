@@ -1,5 +1,6 @@
 """What publishes, signs, promotes and verifies, called as an engine calls it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -76,7 +77,10 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
 
     reference = f"registry.example/engine:main@{DIGEST}"
     sign, *stated, gate, push, promote = [c for c in engine.commands() if reference in c]
-    assert sign == ["sign", "--yes", "--key", "/keys/cosign.key", reference]
+    assert sign == [
+        *("sign", "--yes", "--key", "/keys/cosign.key"),
+        *("--signing-config", "/services.json", reference),
+    ]
     assert gate[:3] == [TIDEGATE, "gate", "run"]
     assert gate[gate.index("--suite") + 1] == "full"
     assert promote[:5] == [TIDEGATE, "promote", "generator", "--to", "dev"]
@@ -86,6 +90,17 @@ async def test_a_release_is_published_signed_gated_and_promoted_in_this_order(
             *("--store", "/release/store"),
         )
     }
+
+
+async def test_an_image_is_signed_by_no_service_of_anybody(call: Caller, engine: Engine) -> None:
+    """Neither Sigstore's public log nor its clock: not reached in a closed network, read by all."""
+    await call("sign", **CALLS["sign"])
+
+    (services,) = engine.calls("withNewFile")
+    said = json.loads(services["contents"])
+    assert services["path"] == "/services.json"
+    assert said.pop("mediaType") == "application/vnd.dev.sigstore.signingconfig.v0.2+json"
+    assert said == {"rekorTlogConfig": {}, "tsaConfig": {}}
 
 
 async def test_a_release_has_all_the_evidence_that_policies_ask_for(
