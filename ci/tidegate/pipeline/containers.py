@@ -19,7 +19,9 @@ PORT = 8000
 TIDEGATE = ".venv/bin/tidegate"
 # What steps start beside Python: vLLM loads libnuma, and tests read processes and sign commits.
 PACKAGES = "git libnuma1 openssh-client procps"
-# Those of the base image count, so that a mirror with an authority of its own can be trusted.
+INSTALL = f"apt-get update && apt-get install --yes --no-install-recommends {PACKAGES}"
+# Those of the base image count, so that a mirror, a registry and an endpoint with an authority of
+# their own can be trusted.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -46,15 +48,15 @@ def toolbox(image: str, source: dagger.Directory) -> dagger.Container:
 
     It is a git checkout without history, because git tells which files are the repository's.
     """
-    packages = f"apt-get update && apt-get install --yes --no-install-recommends {PACKAGES}"
     return (
         dag.container()
         .from_(image)
-        .with_exec(["sh", "-c", packages])
+        .with_exec(["sh", "-c", INSTALL])
         .with_mounted_cache("/root/.cache/uv", dag.cache_volume("tidegate-uv"))
         .with_env_variable("UV_LINK_MODE", "copy")
         .with_env_variable("UV_SYSTEM_CERTS", "1")
         .with_env_variable("PIP_CERT", CERTIFICATES)
+        .with_env_variable("SSL_CERT_FILE", CERTIFICATES)
         .with_workdir("/work")
         .with_directory("/work", source.filter(include=SETUP_INPUTS))
         .with_exec(["scripts/setup"])

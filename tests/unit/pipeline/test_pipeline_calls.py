@@ -154,6 +154,7 @@ async def test_the_toolbox_has_what_steps_start_and_trusts_what_the_image_trusts
     assert packages.split()[-4:] == ["git", "libnuma1", "openssh-client", "procps"]
     assert variables["UV_SYSTEM_CERTS"] == "1"
     assert variables["PIP_CERT"] == "/etc/ssl/certs/ca-certificates.crt"
+    assert variables["SSL_CERT_FILE"] == "/etc/ssl/certs/ca-certificates.crt"
 
 
 async def test_every_layer_that_trivy_gets_is_compressed_alike(
