@@ -136,7 +136,7 @@ def read_report(path: Path, kind: type[T]) -> T:
         path,
         "report",
         "not a scanner's report",
-        wanted=(kind.__doc__ or "").splitlines()[0],
+        wanted=(kind.__doc__ or "").splitlines()[0].removesuffix("."),
         found=found,
         next_step=f"{step}; the image is on hold",
     )
