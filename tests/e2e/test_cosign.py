@@ -28,6 +28,7 @@ from tidegate.findings import FindingsError
 from tidegate.gates.verdict import Verdict
 from tidegate.manifests.release import Release
 from tidegate.oci import Layout, Reference, canonical_json
+from tidegate.pipeline.signatures import NO_SERVICES
 
 __all__ = ["layout", "release"]
 
@@ -68,9 +69,9 @@ class Cosign:
 
     def sign(self, *arguments: str | Path) -> None:
         """A command that signs with the key and asks no service for anything."""
+        (self.home / "services.json").write_text(json.dumps(NO_SERVICES))
         steps: list[tuple[str | Path, ...]] = [
             ("import-key-pair", "--key", self.key, "--output-key-prefix", "imported"),
-            ("signing-config", "create", "--out", "services.json"),
             (*arguments, "--key", "imported.key", "--signing-config", "services.json", "--yes"),
         ]
         for step in steps:
