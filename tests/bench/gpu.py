@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,27 +19,28 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import uvloop
 from tests.bench.figures import Figures
-from tests.bench.made_up import SHAPES, body, make_model
+from tests.bench.gates import missed
+from tests.bench.made_up import SHAPES, make_model, request
 
 from tidegate.catalog.load import ModelFolder, load_valid
 from tidegate.catalog.objects import Task
-from tidegate.catalog.sizing import DEFAULT_UTILIZATION, minimum_key_value_bytes
+from tidegate.catalog.sizing import (
+    key_value_bytes_per_token,
+    minimum_key_value_bytes,
+    utilization,
+)
 from tidegate.findings import CouldNotCheckError, cannot_check
 from tidegate.gates import measure
 from tidegate.gates.arrivals import poisson
-from tidegate.gates.client import Endpoint
 from tidegate.gates.contract import GATE
 from tidegate.gates.jobs import Plan
+from tidegate.gates.load import send
 from tidegate.gates.record import Request
-from tidegate.gates.run import run_gates
-from tidegate.gates.verdict import Outcome
-from tidegate.gates.wire import open_loop, payload
 from tidegate.lab.paths import Lab
 from tidegate.lab.process import end_group, spawn, started
 from tidegate.lab.server import Server, choose_ports, health_fault, wait_healthy
-from tidegate.lab.training_runs import CHAT, RERANKER, RETRIEVER
+from tidegate.lab.training_runs import SERVED
 
 ROOT = Path(__file__).parents[2]
 # MiB that nvidia-smi reports: a card keeps some of what its name promises.
@@ -88,8 +88,8 @@ def _ask_card(fields: str) -> str:
 
 def held_to(model: ModelFolder, card_mib: int) -> float:
     """The share of this card that the engine may take of the one it is meant for."""
-    share = float(model.engine.get("gpu-memory-utilization", DEFAULT_UTILIZATION))
-    return round(share * CARDS[model.spec.accelerator.kind] / card_mib, 4)
+    own = utilization(model.engine) * CARDS[model.spec.accelerator.kind]
+    return round(own / card_mib, 4)
 
 
 @contextmanager
@@ -115,22 +115,13 @@ def _engine(model: ModelFolder, weights: Path, scratch: Path, *options: str) -> 
         end_group(pid)
 
 
-_PATHS = {
-    Task.GENERATE: "/v1/chat/completions",
-    Task.EMBED: "/v1/embeddings",
-    Task.RERANK: "/v1/rerank",
-}
-
-
 def _send(
     server: Server, model: ModelFolder, arrivals: Sequence[float], words: int, answer: int
-) -> list[Request]:
+) -> tuple[Request, ...]:
     """Requests of one length at these times."""
     rng = random.Random(f"{model.name} {words}")  # noqa: S311 - the words of test prompts
-    path, asked = _PATHS[model.spec.task], [body(model, rng, words, answer) for _ in arrivals]
-    sent = [payload(server.url, path, one, None) for one in asked]
-    begun, found = uvloop.run(open_loop(server.url, arrivals, sent, patience=PATIENCE, warm=8))
-    return [one.as_request(begun, stream=model.spec.task is Task.GENERATE) for one in found]
+    asked = [request(model, rng, words, answer) for _ in arrivals]
+    return send(server.url, arrivals, asked, patience=PATIENCE)
 
 
 def _get(server: Server, path: str) -> str:
@@ -161,8 +152,8 @@ def _memory(server: Server, model: ModelFolder, card_mib: int) -> Figures:
         ("memory that its card gives it", share * card_mib / 1024, "GiB", math.inf),
     ]
     if minimum_key_value_bytes(spec):
-        promised = spec.limits.concurrency * (spec.limits.input_tokens + spec.limits.output_tokens)
-        filled = 100 * promised / _cached_tokens(server)
+        cache = _cached_tokens(server) * key_value_bytes_per_token(spec)
+        filled = 100 * minimum_key_value_bytes(spec) / cache
         figures.append(("share of the cache that the promised requests fill", filled, "%", 100))
     return figures
 
@@ -209,16 +200,6 @@ def _usual(server: Server, model: ModelFolder) -> Figures:
     return figures
 
 
-def _missed(server: Server, model: ModelFolder, *only: str) -> int:
-    """How many measurements of the smoke suite, or of these gates of it, do not pass."""
-    limit = max(model.spec.limits.output_tokens, 1)
-    with Endpoint(server.url, model.name, max_tokens=limit) as endpoint:
-        verdict = run_gates(endpoint, model, plan=Plan(only=frozenset(only)))
-    missed = [m for m in verdict.measurements if m.outcome is not Outcome.PASS]
-    sys.stderr.write("".join(f"{model.name}: {m}\n" for m in missed))
-    return len(missed)
-
-
 def _named(server: Server, figures: Figures) -> Figures:
     """Figures with what they were measured on."""
     version = json.loads(_get(server, "/version"))["version"]
@@ -229,7 +210,7 @@ def _named(server: Server, figures: Figures) -> Figures:
 def made_up(name: str) -> Figures:
     """A production model, its weights made up, on the GPU of this machine."""
     model, card_mib = load_valid(ROOT).models[name], int(_ask_card("memory.total"))
-    held = str(held_to(model, card_mib))
+    held, contract = str(held_to(model, card_mib)), Plan(only=frozenset({GATE}))
     options = ("--load-format", "dummy", "--gpu-memory-utilization", held)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -246,7 +227,7 @@ def made_up(name: str) -> Figures:
                 *_memory(server, model, card_mib),
                 *_usual(server, model),
                 *_burst(server, model),
-                ("contract that does not pass", _missed(server, model, GATE), "measurements", 0),
+                ("contract that does not pass", missed(server, model, contract), "measurements", 0),
             ]
             return _named(server, figures)
 
@@ -255,13 +236,13 @@ def trained(name: str) -> Figures:
     """A model of the lab, as `tidegate lab up` trained it, on the GPU of this machine."""
     model, weights = load_valid(ROOT).models[name], Lab(ROOT).models / name
     with tempfile.TemporaryDirectory() as folder, _engine(model, weights, Path(folder)) as server:
-        missed = _missed(server, model)
-        return _named(server, [("smoke suite that does not pass", missed, "measurements", 0)])
+        short = missed(server, model, Plan())
+        return _named(server, [("smoke suite that does not pass", short, "measurements", 0)])
 
 
 PARTS: dict[str, Callable[[], Figures]] = {
     **{
         f"gpu-{shape.stem}": partial(made_up, shape.stem) for shape in sorted(SHAPES.glob("*.json"))
     },
-    **{f"gpu-{name}": partial(trained, name) for name in (CHAT, RETRIEVER, RERANKER)},
+    **{f"gpu-{name}": partial(trained, name) for name in SERVED},
 }

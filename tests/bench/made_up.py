@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.catalog.load import ModelFolder
 from tidegate.catalog.objects import Task
+from tidegate.gates.scenarios import CHAT, Scenario
 
 SHAPES = Path(__file__).parent / "shapes"
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
@@ -75,12 +76,17 @@ def make_model(model: ModelFolder, folder: Path) -> None:
         (folder / name).write_text(json.dumps(content))
 
 
-def body(model: ModelFolder, rng: random.Random, words: int, answer: int) -> bytes:
+def request(model: ModelFolder, rng: random.Random, words: int, answer: int) -> Scenario:
     """One request with `words` tokens of input, and of `answer` tokens of output."""
-    limits: dict[str, Any] = {"max_tokens": answer, "ignore_eos": True, "stream": True}
-    content: dict[str, Any] = {
-        Task.GENERATE: limits | {"messages": [{"role": "user", "content": _text(rng, words)}]},
-        Task.EMBED: {"input": [_text(rng, words - 2)]},
-        Task.RERANK: {"query": _text(rng, 16), "documents": [_text(rng, words - 20)]},
-    }[model.spec.task]
-    return json.dumps({"model": model.name, **content}).encode()
+    match model.spec.task:
+        case Task.GENERATE:
+            said = [{"role": "user", "content": _text(rng, words)}]
+            limits = {"max_tokens": answer, "ignore_eos": True, "stream": True}
+            return Scenario(CHAT, {"model": model.name, "messages": said, **limits})
+        case Task.EMBED:
+            return Scenario(
+                "/v1/embeddings", {"model": model.name, "input": [_text(rng, words - 2)]}
+            )
+        case Task.RERANK:
+            pair = {"query": _text(rng, 16), "documents": [_text(rng, words - 20)]}
+            return Scenario("/v1/rerank", {"model": model.name, **pair})

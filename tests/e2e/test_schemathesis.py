@@ -11,7 +11,7 @@ from tests.stub.server import serving
 from tidegate.catalog.load import load_valid
 from tidegate.lab.paths import Lab
 from tidegate.lab.server import serving as served
-from tidegate.lab.training_runs import CHAT, RERANKER, RETRIEVER, pack_model
+from tidegate.lab.training_runs import SERVED, pack_model
 
 # What vLLM 0.32 answers against its own document, and what is made of it.
 KNOWN = [
@@ -83,7 +83,7 @@ def test_a_server_that_is_not_there_cannot_be_checked() -> None:
     assert done.returncode != 0
 
 
-@pytest.mark.parametrize("name", [CHAT, RETRIEVER, RERANKER])
+@pytest.mark.parametrize("name", SERVED)
 def test_the_real_engine_keeps_to_its_own_document(name: str, lab: Lab) -> None:
     """Thousands of requests that vLLM documents or forbids; what it breaks is known."""
     model = load_valid(ROOT).models[name]

@@ -59,6 +59,12 @@ def minimum_key_value_bytes(spec: ModelSpec) -> int:
     return spec.limits.concurrency * tokens * key_value_bytes_per_token(spec)
 
 
+def utilization(engine: dict[str, Any]) -> float:
+    """The share of an accelerator that an engine with this configuration may take."""
+    found = engine.get("gpu-memory-utilization")
+    return found if isinstance(found, int | float) else DEFAULT_UTILIZATION
+
+
 def fit(spec: ModelSpec, engine: dict[str, Any]) -> Fit:
     """The memory balance of one replica under an engine configuration.
 
@@ -66,7 +72,6 @@ def fit(spec: ModelSpec, engine: dict[str, Any]) -> Fit:
     own memory are not counted: vLLM takes them from the share that the utilization leaves free
     or measures them at start.
     """
-    found = engine.get("gpu-memory-utilization")
-    utilization = found if isinstance(found, int | float) else DEFAULT_UTILIZATION
     memory = spec.accelerator.count * spec.accelerator.memory_gib * GIB
-    return Fit(weight_bytes(spec), minimum_key_value_bytes(spec), int(memory * utilization))
+    available = int(memory * utilization(engine))
+    return Fit(weight_bytes(spec), minimum_key_value_bytes(spec), available)

@@ -18,7 +18,7 @@ from tidegate.gates.arrivals import poisson
 from tidegate.gates.client import EndpointError
 from tidegate.gates.jobs import Progress, Target
 from tidegate.gates.record import Request, Step
-from tidegate.gates.scenarios import CHAT, scenarios
+from tidegate.gates.scenarios import CHAT, Scenario, scenarios
 from tidegate.gates.wire import open_loop, payload
 
 LADDER = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)
@@ -71,15 +71,27 @@ def run_step(
     if not kinds:
         raise EndpointError("the model has no prompts to send")
     random.Random(target.plan.seed).shuffle(kinds)  # noqa: S311 - the order of test prompts
-    payloads = [payload(endpoint.url, k.path, k.encoded(), endpoint.api_key) for k in kinds]
-    with _undisturbed():
-        started, exchanges = uvloop.run(
-            open_loop(endpoint.url, arrivals, payloads, patience=patience, warm=_WARM)
-        )
-    stream = kinds[0].path == CHAT
-    requests = tuple(exchange.as_request(started, stream=stream) for exchange in exchanges)
+    requests = send(endpoint.url, arrivals, kinds, patience=patience, api_key=endpoint.api_key)
     ends = [r.arrivals[-1] for r in requests if r.arrivals]
     return Step(rate=rate, seconds=max([*arrivals, *ends]), requests=requests, trace=trace)
+
+
+def send(
+    url: str,
+    arrivals: Sequence[float],
+    kinds: Sequence[Scenario],
+    *,
+    patience: float,
+    api_key: str | None = None,
+) -> tuple[Request, ...]:
+    """Send requests of these kinds, taken in turn and all of one path, at these times."""
+    payloads = [payload(url, k.path, k.encoded(), api_key) for k in kinds]
+    with _undisturbed():
+        started, exchanges = uvloop.run(
+            open_loop(url, arrivals, payloads, patience=patience, warm=_WARM)
+        )
+    stream = kinds[0].path == CHAT
+    return tuple(exchange.as_request(started, stream=stream) for exchange in exchanges)
 
 
 def _strictest(slo: ServiceLevel) -> float:

@@ -16,6 +16,8 @@ from tidegate.oci import CONFIG, Layout, Reference, write_atomically
 MODEL_TYPE = "application/vnd.tidegate.model.v1"
 CHAT, DEGRADED, RETRIEVER, RERANKER = "tiny-chat", "tiny-chat-degraded", "minilm", "tiny-rerank"
 MODELS = (CHAT, DEGRADED, RETRIEVER, RERANKER)
+SERVED = (CHAT, RETRIEVER, RERANKER)
+"""Those of models/: the degraded twin has no folder there."""
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 

@@ -4,10 +4,9 @@ import dagger
 from dagger import QueryError
 
 from tidegate.findings import cannot_check, refuse
-from tidegate.lab.training_runs import CHAT, RERANKER, RETRIEVER
+from tidegate.lab.training_runs import SERVED
 
 _NOTHING = "nothing was signed or promoted"
-_TRAINED = (CHAT, RETRIEVER, RERANKER)
 
 
 def _line(error: QueryError) -> str:
@@ -78,13 +77,13 @@ def trainable(model: str) -> str:
     Raises:
         FindingsError: the lab does not.
     """
-    if model in _TRAINED:
+    if model in SERVED:
         return model
     raise refuse(
         "dagger call",
         "--weights",
         "no weights",
-        wanted=f"those of {model}, or one of {', '.join(_TRAINED)}, which the lab trains",
+        wanted=f"those of {model}, or one of {', '.join(SERVED)}, which the lab trains",
         found="none",
         next_step="give the folder that holds them",
     )
